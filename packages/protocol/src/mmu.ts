@@ -1,0 +1,397 @@
+/**
+ * The primary MMU: what it announces to the notifier, what it changes between start and end, when it frees, and how
+ * a page is looked up for a user (GUP).
+ *
+ * One page a step, as under the page table lock. Source: mm/memory.c, mm/mremap.c, mm/mprotect.c, mm/rmap.c,
+ * mm/migrate.c, mm/ksm.c, mm/khugepaged.c, mm/huge_memory.c, fs/proc/task_mmu.c (6.12).
+ *
+ * @since 0.1.0
+ */
+import { KVM_PFN_ERR_FAULT, NO_PFN, TASK_SIZE } from "./address.ts"
+import { NOTIFIER_EVENTS } from "./event.ts"
+import type { Emit } from "./event.ts"
+import { CHANGE, LOCK, REF } from "./evolve.ts"
+import { L } from "./label.ts"
+import type { LabelId } from "./label.ts"
+import { afterLookup, beforeLookup } from "./path.ts"
+import type { Policy } from "./policy.ts"
+import { OP, PROT } from "./state.ts"
+import type { State, Thread } from "./state.ts"
+import { atMmu } from "./step.ts"
+import type { Step, Steps } from "./step.ts"
+
+/** EFAULT (include/uapi/asm-generic/errno-base.h). @category constants @since 0.1.0 */
+export const EFAULT = 14
+
+/** EINVAL (include/uapi/asm-generic/errno-base.h). @category constants @since 0.1.0 */
+export const EINVAL = 22
+
+/** Pages that one page-middle-directory entry covers (2 MiB of 4 KiB pages). */
+const PAGES_PER_PMD = 512
+
+const EVENT = Object.fromEntries(NOTIFIER_EVENTS.map((name, code) => [name, code])) as {
+  readonly [K in (typeof NOTIFIER_EVENTS)[number]]: number
+}
+
+/**
+ * The invalidation that a thread is about to announce: filled in by {@link announce}, so that the hot path allocates
+ * nothing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Announcement {
+  start: number
+  end: number
+  event: number
+  change: number
+}
+
+const announced: Announcement = { start: 0, end: 0, event: 0, change: 0 }
+
+const say = (start: number, end: number, event: number, change: number): Announcement => {
+  announced.start = start
+  announced.end = end
+  announced.event = event
+  announced.change = change
+  return announced
+}
+
+/**
+ * Which range an operation announces next, by what it has done so far (`phase`) and what is open (`depth`).
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const announce = (s: State, t: Thread): Announcement => {
+  const size = s.geo.pageSize
+  switch (t.op) {
+    case OP.madvise:
+      return say(t.a, t.b, EVENT.CLEAR, CHANGE.zap)
+    case OP.munmap:
+      return say(t.a, t.b, EVENT.UNMAP, CHANGE.unmap)
+    case OP.mremap: {
+      if (t.depth === 0) return say(t.a, t.b, EVENT.UNMAP, CHANGE.move)
+      const pmd = size * PAGES_PER_PMD
+      const from = Math.floor(t.a / pmd) * pmd
+      return say(from, from + pmd, EVENT.CLEAR, CHANGE.split)
+    }
+    case OP.mprotect:
+      return say(t.a, t.b, EVENT.PROTECTION_VMA, CHANGE.protect)
+    case OP.fork:
+      return say(t.a, t.b, EVENT.PROTECTION_PAGE, CHANGE["write-protect"])
+    case OP.migrate:
+      return say(t.a, t.a + size, EVENT.CLEAR, CHANGE.migrate)
+    case OP.ksm_merge: {
+      const page = t.phase === 0 ? t.b : t.a
+      return say(page, page + size, EVENT.CLEAR, t.phase < 2 ? CHANGE["write-protect"] : CHANGE.merge)
+    }
+    case OP.thp_collapse:
+      return say(t.a, t.b, EVENT.CLEAR, CHANGE.collapse)
+    case OP.thp_split:
+      return say(t.a, t.b, EVENT.CLEAR, CHANGE.split)
+    case OP.clear_soft_dirty:
+      return say(0, TASK_SIZE, EVENT.SOFT_DIRTY, CHANGE["soft-dirty"])
+    default: {
+      // A write fault on a page that must be copied first, by the thread itself or inside its GUP.
+      const hva = t.op === OP.touch ? t.a : t.hva
+      const page = Math.floor(hva / size) * size
+      return say(page, page + size, EVENT.CLEAR, CHANGE["copy-on-write"])
+    }
+  }
+}
+
+/** Where a thread goes when range_start has returned: a nested region first, the page table, or at once to the end. @category queries @since 0.1.0 */
+export const afterStart = (s: State, t: Thread): LabelId => {
+  if (t.change === CHANGE.move && t.phase === 0) return L["start.count"]
+  return t.change !== CHANGE.split && s.geo.nextPage(0, t.start, t.end) >= 0 ? L.change : L["end.mmu"]
+}
+
+/** Where a thread goes when range_end is about to return. @category queries @since 0.1.0 */
+export const afterEnd = (s: State, t: Thread): LabelId => {
+  if (t.depth > 1) return s.geo.nextPage(0, t.a, t.b) >= 0 ? L.change : L["end.mmu"]
+  return t.op === OP.ksm_merge && t.phase < 2 ? L["start.count"] : L.finish
+}
+
+/** Changes an entry; a frame that nothing refers to any more is free. */
+const changePte = (s: State, t: Thread, emit: Emit, page: number, pfn: number, prot: number, gathered: number) => {
+  const old = s.mmu.pfn(page)
+  emit.PteChanged(t.id, s.geo.hvaOf(page), pfn, prot, gathered)
+  if (old !== NO_PFN && old !== pfn && s.mmu.frame(old) < 0) emit.PageFreed(t.id, old)
+}
+
+/** Puts a reference; a frame that nothing refers to any more is free. */
+const put = (s: State, t: Thread, emit: Emit, pfn: number, reference: number) => {
+  emit.RefPut(t.id, pfn, reference)
+  if (s.mmu.frame(pfn) < 0) emit.PageFreed(t.id, pfn)
+}
+
+/** The next pfn that can be allocated. */
+const freePfn = (s: State): number => {
+  const { mmu } = s
+  for (let pfn = mmu.nextPfn; pfn < mmu.nextPfn + mmu.frames; pfn++) if (mmu.vacant(pfn) >= 0) return pfn
+  throw new Error(`out of memory: all ${mmu.frames} frames of the world are in use; give it more spareFrames`)
+}
+
+/** Puts every frame that this thread's gather holds (tlb_finish_mmu). */
+const flushGather = (s: State, t: Thread, emit: Emit) => {
+  const { mmu } = s
+  for (let i = 0; i < mmu.frames; i++) {
+    const at = mmu.at(i)
+    while (mmu.gatheredBy(at) === t.id + 1 && mmu.gather(at) > 0) put(s, t, emit, mmu.pfnAt(at), REF.gather)
+  }
+}
+
+/** The frame that this thread gathered from a page, or NO_PFN. */
+const gatheredFrom = (s: State, t: Thread, page: number): number => {
+  const { mmu } = s
+  for (let i = 0; i < mmu.frames; i++) {
+    const at = mmu.at(i)
+    if (mmu.gatheredBy(at) === t.id + 1 && mmu.gatheredAt(at) === page + 1) return mmu.pfnAt(at)
+  }
+  return NO_PFN
+}
+
+const isVmaProtection = (prot: number): boolean =>
+  prot === PROT["read-only"] || prot === PROT.none || prot === PROT.unmapped
+
+/** What a zapped entry is left with: the VMA's protection stays. */
+const zapped = (prot: number): number => isVmaProtection(prot) ? prot : PROT.absent
+
+const protect = (pfn: number, prot: number): number =>
+  prot !== PROT.write ? prot : pfn === NO_PFN ? PROT.absent : PROT.write
+
+const isReferenced = (s: State, pfn: number): boolean => {
+  const at = s.mmu.frame(pfn)
+  return at >= 0 && s.mmu.gup(at) > 0
+}
+
+/** Makes the open region's change to one page. */
+const changePage = (s: State, t: Thread, emit: Emit, page: number): void => {
+  const { mmu } = s
+  const pfn = mmu.pfn(page)
+  const prot = mmu.protection(page)
+  const set = (newPfn: number, newProt: number, gathered: 0 | 1) =>
+    changePte(s, t, emit, page, newPfn, newProt, gathered)
+  switch (t.change) {
+    case CHANGE.zap:
+      return set(NO_PFN, zapped(prot), 1)
+    case CHANGE.unmap:
+      return set(NO_PFN, PROT.unmapped, 1)
+    case CHANGE.move: {
+      // The new entry first: the frame must not be without a mapping in between.
+      const to = s.geo.pageOf(s.geo.hvaOf(page) + t.d - t.a)
+      if (to >= 0) changePte(s, t, emit, to, pfn, prot, 1)
+      return set(NO_PFN, PROT.unmapped, 0)
+    }
+    case CHANGE.protect:
+      return set(pfn, protect(pfn, t.d), 0)
+    case CHANGE["write-protect"]:
+      // KSM refuses a page with references of its own; fork does not care.
+      if (t.op === OP.ksm_merge && isReferenced(s, pfn)) return set(pfn, prot, 0)
+      return set(pfn, prot === PROT.write ? PROT["copy-on-write"] : prot, 0)
+    case CHANGE["soft-dirty"]:
+      return set(pfn, prot === PROT.write ? PROT["write-protected"] : prot, 0)
+    case CHANGE["copy-on-write"]:
+      // wp_page_copy looks again under the lock: someone else may have changed the entry since the fault.
+      return prot === PROT["copy-on-write"] ? set(t.copy, PROT.write, 1) : set(pfn, prot, 0)
+    case CHANGE.migrate:
+      return prot !== PROT.write || isReferenced(s, pfn) ? set(pfn, prot, 0) : set(NO_PFN, PROT.migration, 1)
+    case CHANGE.merge: {
+      const other = s.geo.pageOf(t.b)
+      const cow = PROT["copy-on-write"]
+      return other >= 0 && prot === cow && mmu.protection(other) === cow && sameContent(s, pfn, mmu.pfn(other))
+        ? set(mmu.pfn(other), cow, 1)
+        : set(pfn, prot, 0)
+    }
+    default:
+      return prot !== PROT.write || isReferenced(s, pfn) ? set(pfn, prot, 0) : set(NO_PFN, PROT.absent, 1)
+  }
+}
+
+const sameContent = (s: State, a: number, b: number): boolean =>
+  a !== b && s.mmu.frame(a) >= 0 && s.mmu.frame(b) >= 0 && s.mmu.word(s.mmu.frame(a)) === s.mmu.word(s.mmu.frame(b))
+
+/** Gives a page that was emptied for a copy its new frame (migration, collapse), or its old one back. */
+const refill = (s: State, t: Thread, emit: Emit, page: number): void => {
+  const old = gatheredFrom(s, t, page)
+  const waiting = t.op === OP.migrate ? PROT.migration : PROT.absent
+  if (old === NO_PFN || s.mmu.protection(page) !== waiting) return
+  if (isReferenced(s, old)) return changePte(s, t, emit, page, old, PROT.write, 0)
+  const pfn = freePfn(s)
+  emit.FrameAllocated(t.id, pfn, old)
+  changePte(s, t, emit, page, pfn, PROT.write, 0)
+  put(s, t, emit, pfn, REF.gup)
+}
+
+const holdsMmapLock = (t: Thread): number => t.op === OP.madvise ? LOCK["mmap_lock(read)"] : LOCK["mmap_lock(write)"]
+
+const isMmapOperation = (t: Thread): boolean => t.op !== OP.migrate && t.op !== OP.ksm_merge && t.op !== OP.touch
+
+/** What an operation still does after range_end: copies and frees. */
+const finish = (s: State, t: Thread, emit: Emit): LabelId => {
+  if (isCopyOnWrite(t)) {
+    put(s, t, emit, t.copy, REF.gup)
+    flushGather(s, t, emit)
+    if (t.op !== OP.touch) return L.gup
+  } else {
+    if (t.op === OP.migrate || t.op === OP.thp_collapse) {
+      const end = t.op === OP.migrate ? t.a + s.geo.pageSize : t.b
+      for (let p = s.geo.nextPage(0, t.a, end); p >= 0; p = s.geo.nextPage(p + 1, t.a, end)) refill(s, t, emit, p)
+    }
+    flushGather(s, t, emit)
+    if (isMmapOperation(t)) emit.Unlocked(t.id, holdsMmapLock(t), -1)
+  }
+  emit.Returned(t.id, 0)
+  return L.idle
+}
+
+const isCopyOnWrite = (t: Thread): boolean => t.copy !== NO_PFN
+
+const page = (s: State, t: Thread): number => s.geo.pageOf(t.op === OP.touch ? t.a : t.hva)
+
+/** Whether a fault can be served now: a present writable entry at once; else mmap_lock, and no migration under way. */
+const canFault = (s: State, t: Thread): boolean => {
+  const p = page(s, t)
+  if (p < 0) return true
+  const prot = s.mmu.protection(p)
+  return prot === PROT.write || (s.mmu.mmapWriter === 0 && prot !== PROT.migration)
+}
+
+/**
+ * Serves a write fault by one critical section. Returns where the thread goes, or -1 when the page is there to write.
+ */
+const fault = (s: State, t: Thread, emit: Emit, again: LabelId, failed: LabelId): LabelId => {
+  const p = page(s, t)
+  if (p < 0) return failed
+  const { mmu } = s
+  const prot = mmu.protection(p)
+  if (prot === PROT.write) return -1
+  if (prot === PROT.absent) {
+    emit.PageFaulted(t.id, s.geo.hvaOf(p), freePfn(s))
+    return again
+  }
+  if (prot === PROT["write-protected"]) {
+    changePte(s, t, emit, p, mmu.pfn(p), PROT.write, 0)
+    return again
+  }
+  if (prot === PROT["copy-on-write"]) {
+    emit.FrameAllocated(t.id, freePfn(s), mmu.pfn(p))
+    return L["start.count"]
+  }
+  return failed
+}
+
+const hasGathered = (s: State, t: Thread): boolean => {
+  const { mmu } = s
+  for (let i = 0; i < mmu.frames; i++) if (mmu.gatheredBy(mmu.at(i)) === t.id + 1) return true
+  return false
+}
+
+/** Puts the reference that a lookup took. */
+const putNewPfn = (next: LabelId | ((t: Thread) => LabelId)): Omit<Step, "label"> => ({
+  actor: atMmu,
+  run: (s, t, emit) => {
+    const to = typeof next === "number" ? next : next(t)
+    put(s, t, emit, t.newPfn, REF.gup)
+    return to
+  }
+})
+
+/**
+ * The steps of the primary MMU.
+ *
+ * @category steps
+ * @since 0.1.0
+ */
+export const mmuSteps = (policy: Policy): Steps => ({
+  "mmap.read": {
+    actor: atMmu,
+    guard: (s) => s.mmu.mmapWriter === 0,
+    run: (_s, t, emit) => {
+      emit.Locked(t.id, LOCK["mmap_lock(read)"], -1)
+      return L["start.count"]
+    }
+  },
+  "mmap.write": {
+    actor: atMmu,
+    guard: (s) => s.mmu.mmapWriter === 0 && s.mmu.mmapReaders === 0,
+    run: (_s, t, emit) => {
+      emit.Locked(t.id, LOCK["mmap_lock(write)"], -1)
+      return t.op === OP.mmap ? L["mmap.map"] : L["start.count"]
+    }
+  },
+  // mmap(2) of a hole: the pages get a VMA again, and the first touch faults them in.
+  "mmap.map": {
+    actor: atMmu,
+    run: (s, t, emit) => {
+      for (let p = s.geo.nextPage(0, t.a, t.b); p >= 0; p = s.geo.nextPage(p + 1, t.a, t.b)) {
+        if (s.mmu.protection(p) === PROT.unmapped) changePte(s, t, emit, p, NO_PFN, PROT.absent, 0)
+      }
+      emit.Unlocked(t.id, LOCK["mmap_lock(write)"], -1)
+      emit.Returned(t.id, 0)
+      return L.idle
+    }
+  },
+  change: {
+    actor: atMmu,
+    // A zap that ends with a full gather frees before range_end; one that does not frees in tlb_finish_mmu.
+    choices: (s, t) => isLastPage(s, t) && frees(t) && t.d === 2 ? 2 : 1,
+    run: (s, t, emit, choice) => {
+      const p = s.geo.nextPage(t.cursor, t.start, t.end)
+      const last = isLastPage(s, t)
+      changePage(s, t, emit, p)
+      if (!last) return L.change
+      return frees(t) && hasGathered(s, t) && (t.d === 0 || choice === 1) ? L.flush : L["end.mmu"]
+    }
+  },
+  flush: {
+    actor: atMmu,
+    run: (s, t, emit) => {
+      flushGather(s, t, emit)
+      return L["end.mmu"]
+    }
+  },
+  finish: { actor: atMmu, run: finish },
+  fault: {
+    actor: atMmu,
+    guard: canFault,
+    run: (s, t, emit) => {
+      const next = fault(s, t, emit, L.fault, L.idle)
+      if (next !== -1 && next !== L.idle) return next
+      emit.Returned(t.id, next === -1 ? 0 : -EFAULT)
+      return L.idle
+    }
+  },
+  // hva_to_pfn: get_user_pages with FOLL_WRITE.
+  gup: {
+    actor: atMmu,
+    guard: canFault,
+    run: (s, t, emit) => {
+      const failed = t.op === OP.guest_fault ? L["srcu.leave"] : L["refresh.error"]
+      const next = fault(s, t, emit, L.gup, failed)
+      if (next === failed) emit.PfnResolved(t.id, t.hva, KVM_PFN_ERR_FAULT)
+      if (next !== -1) return next
+      emit.PfnResolved(t.id, t.hva, s.mmu.pfn(page(s, t)))
+      return t.op === OP.guest_fault ? L["guest.stale"] : afterLookup(policy)
+    }
+  },
+  "retry.put": putNewPfn(beforeLookup(policy)),
+  "refresh.put": putNewPfn(L["refresh.write_unlock"]),
+  "guest.put": putNewPfn((t) => t.reason === 0 ? L["srcu.leave"] : L["guest.snapshot"]),
+  // The access through khva: to the frame, whatever it is by now.
+  "use.access": {
+    actor: atMmu,
+    run: (_s, t, emit) => {
+      emit.KhvaAccessed(t.id, t.a, t.khva, t.op === OP.gpc_write_own ? t.b : 0)
+      return L["use.leave"]
+    }
+  }
+})
+
+const isLastPage = (s: State, t: Thread): boolean => {
+  const p = s.geo.nextPage(t.cursor, t.start, t.end)
+  return s.geo.nextPage(p + 1, t.start, t.end) < 0
+}
+
+const frees = (t: Thread): boolean => t.op === OP.madvise || t.op === OP.munmap
