@@ -241,8 +241,8 @@ const emitted = {
   MappingKept: on("gpc", f("gpc", id)),
   /** A lookup begins: `valid = false` so that check fails while the lock is dropped. */
   ValidCleared: on("gpc", f("gpc", id)),
-  /** `valid = true` ahead of the mapping (5.17), or of the retry test (October 2024). */
-  ValidSet: on("gpc", f("gpc", id)),
+  /** `valid = true` ahead of the mapping (5.17), or, with gpc->lock held, ahead of the retry test (`tentative`). */
+  ValidSet: on("gpc", f("gpc", id), f("tentative", flag)),
   /** `needs_invalidation = true`: from now on the notifier marks the cache. */
   FlagSet: on("gpc", f("gpc", id)),
   /** The sequence count that the retry test will compare with. */

@@ -244,8 +244,8 @@ export class Evolve implements Emit {
   ValidCleared(_t: number, gpc: number): void {
     this.s.gpcs[gpc].valid = 0
   }
-  ValidSet(_t: number, gpc: number): void {
-    this.s.gpcs[gpc].valid = 1
+  ValidSet(_t: number, gpc: number, tentative: number): void {
+    this.s.gpcs[gpc].valid = tentative === 1 ? 2 : 1
   }
   FlagSet(_t: number, gpc: number): void {
     this.s.gpcs[gpc].flag = 1

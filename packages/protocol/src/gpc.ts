@@ -88,7 +88,7 @@ const decide = (s: State, t: Thread, emit: Emit, policy: Policy): LabelId => {
   }
   if (policy.publish === "before-lookup") {
     emit.MappingStored(t.id, gpc.id, KVM_PFN_ERR_FAULT)
-    emit.ValidSet(t.id, gpc.id)
+    emit.ValidSet(t.id, gpc.id, 0)
   } else {
     emit.ValidCleared(t.id, gpc.id)
   }
@@ -284,7 +284,7 @@ const retrySteps = (policy: Policy): Steps => ({
         : SLEEP.unqueued
       emit.Waited(t.id, pending ? 1 : 0, sleep)
       if (!pending) return policy.wait.when === "after-map" ? L["retry.relock"] : afterEarlyWait(policy)
-      if (policy.wait.then === "relock") return L["retry.relock_inner"]
+      if (policy.wait.afterwards === "relock") return L["retry.relock_inner"]
       return policy.wait.how === "sleep" ? L["retry.sleep"] : L["retry.wait"]
     }
   },
@@ -294,7 +294,7 @@ const retrySteps = (policy: Policy): Steps => ({
     run: (_s, t, emit) => {
       emit.Waited(t.id, 0, SLEEP.awake)
       // The posted `continue` jumps to the loop's condition, with nothing mapped (I-27).
-      return policy.wait.then === "condition" ? L["retry.relock"] : L["retry.wait"]
+      return policy.wait.afterwards === "condition" ? L["retry.relock"] : L["retry.wait"]
     }
   },
   // The posted inner `continue` takes gpc->lock and tests again; still pending, it takes it once more (I-26).
@@ -331,7 +331,7 @@ const retrySteps = (policy: Policy): Steps => ({
         emit.MappingStored(t.id, t.a, t.newPfn)
         return L["refresh.put"]
       }
-      if (policy.publish === "before-tests") emit.ValidSet(t.id, t.a)
+      if (policy.publish === "before-tests") emit.ValidSet(t.id, t.a, 1)
       return firstTest(policy)
     }
   },

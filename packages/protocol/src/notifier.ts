@@ -94,9 +94,11 @@ const untrack = (s: State, t: Thread, emit: Emit, policy: Policy): void => {
 
 const isHit = (policy: Policy, gpc: Gpc, t: Thread): boolean =>
   gpc.listed === 1 &&
-  (policy.hit.on === "valid" ? gpc.valid === 1 : gpc.flag === 1) &&
+  (policy.hit.on === "valid" ? gpc.valid !== 0 : gpc.flag === 1) &&
   (policy.hit.pfn === "ignored" || gpc.pfn > 0) &&
   t.start <= gpc.uhva && gpc.uhva < t.end
+
+const isFree = (gpc: Gpc): boolean => gpc.readers === 0 && gpc.writer === 0
 
 /** The steps of one walk over the caches: at range_start, or at range_end. */
 const walk = (policy: Policy, at: "start" | "end"): Steps => {
@@ -108,7 +110,6 @@ const walk = (policy: Policy, at: "start" | "end"): Steps => {
     else emit.GpcVisited(t.id, gpc.id, 0)
     return next(s, t)
   }
-  const isFree = (gpc: Gpc): boolean => gpc.readers === 0 && gpc.writer === 0
   const { look } = policy.startWalk
   const visit: Omit<Step, "label"> = look === "write"
     ? { actor: atCursor, guard: (s, t) => isFree(s.gpcs[t.cursor]), run: invalidate }

@@ -59,7 +59,7 @@ export interface Policy {
     /** False: the waiter is never put on the queue (I-24), so that nobody wakes it. */
     readonly queued: boolean
     /** Where the refresh goes after it had to wait; `condition` and `relock` are the posted patches' `continue`. */
-    readonly then: "lookup" | "condition" | "relock"
+    readonly afterwards: "lookup" | "condition" | "relock"
   }
 }
 
@@ -70,7 +70,7 @@ export const NO_WAIT: Policy["wait"] = {
   for: "hull",
   interruptible: false,
   queued: true,
-  then: "lookup"
+  afterwards: "lookup"
 }
 
 /** The `hull` of a policy that tracks no ranges. @category constants @since 0.1.0 */

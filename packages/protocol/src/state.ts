@@ -355,6 +355,7 @@ export class Gpc {
   set active(x) {
     this.c[this.o] = x
   }
+  /** 1: valid; 2: set under gpc->lock ahead of the retry test, so that only the notifier's unlocked look sees it. */
   get valid() {
     return this.c[this.o + 1]
   }

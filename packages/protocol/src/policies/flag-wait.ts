@@ -25,5 +25,5 @@ export const flagWait: Policy = {
   flag: true,
   retry: ["flag"],
   publish: "after-tests",
-  wait: { how: "sleep", when: "before-lookup", for: "hull", interruptible: true, queued: true, then: "lookup" }
+  wait: { how: "sleep", when: "before-lookup", for: "hull", interruptible: true, queued: true, afterwards: "lookup" }
 }

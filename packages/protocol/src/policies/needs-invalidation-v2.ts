@@ -14,5 +14,5 @@ export const needsInvalidationV2: Policy = {
   name: "needs-invalidation-v2",
   source: "LKML 2024-08-20, David Woodhouse (v2)",
   summary: "as pfncache-2, with a waiter that is queued and woken",
-  wait: { how: "sleep", when: "after-map", for: "hull", interruptible: false, queued: true, then: "lookup" }
+  wait: { how: "sleep", when: "after-map", for: "hull", interruptible: false, queued: true, afterwards: "lookup" }
 }

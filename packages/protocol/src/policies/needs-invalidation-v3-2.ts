@@ -21,5 +21,5 @@ export const needsInvalidationV32: Policy = {
   hull: { under: "mn", reset: "by-overwrite", ranges: 1 },
   snapshot: NO_SNAPSHOT,
   retry: ["flag"],
-  wait: { how: "spin", when: "before-lookup", for: "hull", interruptible: false, queued: true, then: "relock" }
+  wait: { how: "spin", when: "before-lookup", for: "hull", interruptible: false, queued: true, afterwards: "relock" }
 }

@@ -17,5 +17,12 @@ export const needsInvalidationV33: Policy = {
   name: "needs-invalidation-v3-3",
   source: "LKML 2024-08-21, David Woodhouse (v3 3/5)",
   summary: "as v3-2, asleep; after a sleep it publishes without a mapping",
-  wait: { how: "sleep", when: "before-lookup", for: "hull", interruptible: false, queued: true, then: "condition" }
+  wait: {
+    how: "sleep",
+    when: "before-lookup",
+    for: "hull",
+    interruptible: false,
+    queued: true,
+    afterwards: "condition"
+  }
 }

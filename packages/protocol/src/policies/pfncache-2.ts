@@ -19,5 +19,5 @@ export const pfncache2: Policy = {
   summary: "as end-validating, walking before the decrement; waits after the mapping, on a queue it never joins",
   endWalk: "before-decrement",
   hull: { under: "mn", reset: "on-zero", ranges: 1 },
-  wait: { how: "sleep", when: "after-map", for: "hull", interruptible: false, queued: false, then: "lookup" }
+  wait: { how: "sleep", when: "after-map", for: "hull", interruptible: false, queued: false, afterwards: "lookup" }
 }

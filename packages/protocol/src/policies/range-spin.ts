@@ -23,5 +23,5 @@ export const rangeSpin: Policy = {
   hull: { under: "mn", reset: "by-overwrite", ranges: 1 },
   snapshot: { of: "mmu_invalidate_seq", when: "before-lookup" },
   publish: "before-tests",
-  wait: { how: "spin", when: "before-lookup", for: "hull", interruptible: true, queued: true, then: "lookup" }
+  wait: { how: "spin", when: "before-lookup", for: "hull", interruptible: true, queued: true, afterwards: "lookup" }
 }
