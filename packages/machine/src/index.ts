@@ -1,1 +1,13 @@
-export {}
+/**
+ * The protocol run by Effect fibers and queues.
+ *
+ * @since 0.1.0
+ */
+export type { Actor } from "./actor.ts"
+export { Gpcs, KvmNotifier, NoSuchThread, PrimaryMmu, Threads } from "./actors.ts"
+export { eventCodec, EventLog, RunHeader } from "./eventLog.ts"
+export * as Machine from "./machine.ts"
+export { runHeader, type RunSettings } from "./run.ts"
+export * from "./scenario.ts"
+export { SCENARIOS } from "./scenarios.ts"
+export { TIMING, Timing } from "./timing.ts"

@@ -371,20 +371,23 @@ const kindsOf = (tag: EventTag): ReadonlyArray<readonly [name: string, kind: Kin
   specification[tag].fields
 
 /**
- * Makes the object form of an event from its positional form.
+ * Makes the object form of an event from its positional form; `to` is a label's number, or -1 for none.
  *
  * @category conversions
  * @since 0.1.0
  */
-export const makeEvent = (tag: EventTag): (thread: number, a: number, b: number, c: number, d: number) => Event => {
+export const makeEvent = (
+  tag: EventTag
+): (thread: number, a: number, b: number, c: number, d: number, to: number) => Event => {
   const fields = kindsOf(tag)
-  return (thread, a, b, c, d) => {
+  return (thread, a, b, c, d, to) => {
     const event: Record<string, unknown> = { _tag: tag, thread }
     for (let i = 0; i < fields.length; i++) {
       const field = fields[i]!
       event[field[0]] = field[1].of(i === 0 ? a : i === 1 ? b : i === 2 ? c : d)
     }
-    return event as Event
+    if (to >= 0) event["to"] = LABELS[to]
+    return event as unknown as Event
   }
 }
 

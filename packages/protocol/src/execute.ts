@@ -98,10 +98,17 @@ const MAKERS = Object.fromEntries(EMITTED.map((tag) => [tag, makeEvent(tag)])) a
 }
 
 /**
- * Makes the object form of an event that a listener was told of.
+ * Makes the object form of an event that a listener was told of; `to` is a label's number, or -1.
  *
  * @category conversions
  * @since 0.1.0
  */
-export const toEvent = (tag: EmittedTag, thread: number, a: number, b: number, c: number, d: number): Event =>
-  MAKERS[tag](thread, a, b, c, d)
+export const toEvent = (
+  tag: EmittedTag,
+  thread: number,
+  a: number,
+  b: number,
+  c: number,
+  d: number,
+  to: LabelId
+): Event => MAKERS[tag](thread, a, b, c, d, to)

@@ -77,10 +77,10 @@ const decide = (s: State, t: Thread, emit: Emit, policy: Policy): LabelId => {
   const gpc = gpcOf(s, t)
   const oldPage = pageStart(s, gpc.uhva)
   const uhva = t.hva
-  if (uhva === KVM_HVA_ERR_BAD) return failRefresh(t, emit)
   if (uhva !== gpc.uhva || gpc.gpa !== t.gpa || (t.gpa !== INVALID_GPA && gpc.generation !== t.generation)) {
     emit.Translated(t.id, gpc.id, t.gpa, uhva, t.generation)
   }
+  if (uhva === KVM_HVA_ERR_BAD) return failRefresh(t, emit)
   if (gpc.valid === 1 && pageStart(s, uhva) === oldPage) {
     emit.MappingKept(t.id, gpc.id)
     emit.Unlocked(t.id, LOCK["gpc->lock"], gpc.id)

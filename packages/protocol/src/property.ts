@@ -118,11 +118,13 @@ const hasOpenReader = (s: State, g: number): boolean => {
   return false
 }
 
+const isMapped = (gpc: Gpc): boolean => gpc.active === 1 && gpc.pfn > NO_PFN && gpc.khva > NO_PFN
+
 /** P4, P5 and P11 when a mapping becomes valid. */
 const published: Judge = (s, report, _t, g) => {
   const gpc = s.gpcs[g]
-  if (gpc.active === 0 || gpc.pfn <= NO_PFN || gpc.khva <= NO_PFN) report("P11", g)
   if (gpc.valid === 0) return
+  if (!isMapped(gpc)) report("P11", g)
   for (let t = 0; t < s.threads.length; t++) {
     for (let depth = 0; depth < OPEN_RANGES; depth++) {
       if (s.kvm.openPhase(t, depth) !== OPEN.started) continue
@@ -149,11 +151,16 @@ const decremented: Judge = (s, report, _t, count) => {
   if (count < 0 || (count === 0 && s.kvm.inProgress !== 0)) report("P8", -1)
 }
 
+/** P11 where valid is set ahead of the mapping; a tentative valid is seen by nobody who would use it. */
+const madeValid: Judge = (s, report, _t, g, tentative) => {
+  if (tentative === 0 && !isMapped(s.gpcs[g])) report("P11", g)
+}
+
 /** P11 and P12 at a check that succeeds. */
 const checked: Judge = (s, report, t, g, ok) => {
   if (ok === 0) return
   const gpc = s.gpcs[g]
-  if (gpc.active === 0 || gpc.pfn <= NO_PFN || gpc.khva <= NO_PFN) report("P11", g)
+  if (!isMapped(gpc)) report("P11", g)
   if (gpc.gpa !== INVALID_GPA && gpc.generation !== s.threads[t].generation) report("P12", g)
 }
 
@@ -179,6 +186,7 @@ export const JUDGES: { readonly [K in EmittedTag]?: Judge } = {
   StartReturned: started,
   Published: published,
   MappingStored: published,
+  ValidSet: madeValid,
   EndReturned: ended,
   SeqBumped: bumped,
   CountDecremented: decremented,
