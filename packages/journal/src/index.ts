@@ -1,1 +1,38 @@
-export {}
+/**
+ * An append-only event log for Effect: framed, checksummed, hash-chained; in memory and in files.
+ *
+ * @since 0.1.0
+ */
+export { ByteReader, ByteWriter } from "./bytes.ts"
+export { Codec, type EventType } from "./codec.ts"
+export * from "./envelope.ts"
+export {
+  AccessFailed,
+  type AppendError,
+  BatchOpen,
+  BatchTooLarge,
+  BeyondHead,
+  Closed,
+  CodecMismatch,
+  CreationPending,
+  Damaged,
+  JournalExists,
+  JournalMissing,
+  NotAJournal,
+  type OpenError,
+  type ReadError,
+  ReadOnly,
+  RevisionConflict,
+  type SnapshotError,
+  Undecodable,
+  UnknownFormat,
+  WriteFailed
+} from "./error.ts"
+export type { Journal, Recovered } from "./journal.ts"
+export { file, type FileOptions, memory, type Sync } from "./open.ts"
+export type { Past, Tagged } from "./packed.ts"
+export type { ReadOptions } from "./reader.ts"
+export { layerFile, layerMemory, Service } from "./service.ts"
+export type { Snapshot, Snapshots } from "./snapshot.ts"
+export { type Report, verify } from "./verify.ts"
+export type { AppendOptions, Batch } from "./writer.ts"

@@ -175,22 +175,22 @@ describe("recovery", () => {
     }))
 })
 
-describe("the audit", () => {
-  /** The walk forgets to invalidate what it hits. */
-  const faulty = (): Program => {
-    const program = programOf(policy("mainline-6.12"))
-    return program.map((step) =>
-      step.label !== "start.invalidate" ? step : {
-        ...step,
-        run: (s, t, emit) => {
-          const { cursor } = t
-          emit.GpcVisited(t.id, cursor, 0)
-          return cursor + 1 < s.gpcs.length ? L["start.visit"] : L["start.gpc_unlock"]
-        }
+/** The walk forgets to invalidate what it hits. */
+const faulty = (): Program => {
+  const program = programOf(policy("mainline-6.12"))
+  return program.map((step) =>
+    step.label !== "start.invalidate" ? step : {
+      ...step,
+      run: (s, t, emit) => {
+        const { cursor } = t
+        emit.GpcVisited(t.id, cursor, 0)
+        return cursor + 1 < s.gpcs.length ? L["start.visit"] : L["start.gpc_unlock"]
       }
-    )
-  }
+    }
+  )
+}
 
+describe("the audit", () => {
   it.effect("catches one faulty step, and is silent without it", () =>
     Effect.gen(function*() {
       const header = runHeader(scenario("storm-on-page"), policy("mainline-6.12"), { until: 400_000 })

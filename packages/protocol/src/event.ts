@@ -30,8 +30,9 @@ const pfn = int(Pfn)
 const id = int(Schema.Int)
 const count = int(Schema.Int)
 const flag: Kind<boolean> = { schema: Schema.Boolean, of: (n) => n !== 0, code: (b) => b ? 1 : 0 }
-const oneOf = <const A extends ReadonlyArray<string>>(names: A): Kind<A[number]> => ({
-  schema: Schema.Literals(names),
+/** A vocabulary: it may grow at its end, since a log stores the places of its words. */
+const oneOf = <const A extends ReadonlyArray<string>>(vocabulary: string, names: A): Kind<A[number]> => ({
+  schema: Schema.Literals(names).annotate({ vocabulary }),
   of: (n) => names[n] as A[number],
   code: (name) => names.indexOf(name)
 })
@@ -146,16 +147,16 @@ export const PROPERTY_IDS = ["P1", "P2", "P3", "P4", "P5", "P6", "P7", "P8", "P9
 /** The id of a property. @category vocabulary @since 0.1.0 */
 export type PropertyId = (typeof PROPERTY_IDS)[number]
 
-const event = oneOf(NOTIFIER_EVENTS)
-const change = oneOf(CHANGES)
-const protection = oneOf(PROTECTIONS)
-const lock = oneOf(LOCKS)
-const reason = oneOf(RETRY_REASONS)
-const reference = oneOf(REFERENCES)
-const sleep = oneOf(SLEEPS)
-const slotState = oneOf(SLOT_STATES)
-const operation = oneOf(OPERATIONS)
-const property = oneOf(PROPERTY_IDS)
+const event = oneOf("event", NOTIFIER_EVENTS)
+const change = oneOf("change", CHANGES)
+const protection = oneOf("protection", PROTECTIONS)
+const lock = oneOf("lock", LOCKS)
+const reason = oneOf("reason", RETRY_REASONS)
+const reference = oneOf("reference", REFERENCES)
+const sleep = oneOf("sleep", SLEEPS)
+const slotState = oneOf("slotState", SLOT_STATES)
+const operation = oneOf("operation", OPERATIONS)
+const property = oneOf("property", PROPERTY_IDS)
 
 /**
  * Whose stream an event belongs to: the notifier (`mn/0`), the primary MMU (`mmu/0`), the cache its `gpc` field names,
@@ -415,7 +416,7 @@ export const schemaOf = (tag: EventTag) =>
   Schema.TaggedStruct(tag, {
     thread: Schema.Int,
     ...Object.fromEntries(kindsOf(tag).map(([name, kind]) => [name, kind.schema])),
-    to: Schema.optionalKey(Schema.Literals(LABELS))
+    to: Schema.optionalKey(Schema.Literals(LABELS).annotate({ vocabulary: "label" }))
   })
 
 /**

@@ -1,0 +1,180 @@
+/**
+ * A disk in memory for the tests: files are byte arrays that a test can look at and damage, and it fails when told to.
+ *
+ * @since 0.1.0
+ */
+import * as ByteSize from "effect/ByteSize"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { type PlatformError, systemError, type SystemErrorTag } from "effect/PlatformError"
+
+export interface Disk {
+  readonly files: Map<string, Uint8Array>
+  /** Paths that are directories. */
+  readonly directories: Set<string>
+  /** Bytes that may still be written; then "no space left on device", after what fits. */
+  space: number
+  /** The most bytes that one write takes. */
+  largestWrite: number
+  /** Operations that fail with an input/output error. */
+  readonly broken: Set<"write" | "sync" | "truncate" | "read" | "rename" | "open">
+  /** What every read, and every write, waits for. */
+  beforeRead: Effect.Effect<void>
+  beforeWrite: Effect.Effect<void>
+  /** Names of the operations that changed or synced something, in order. */
+  readonly done: Array<string>
+  readonly layer: Layer.Layer<FileSystem.FileSystem>
+}
+
+export const makeDisk = (): Disk => {
+  const disk: Disk = {
+    files: new Map(),
+    directories: new Set(["/"]),
+    space: Infinity,
+    largestWrite: Infinity,
+    broken: new Set(),
+    beforeRead: Effect.void,
+    beforeWrite: Effect.void,
+    done: [],
+    layer: Layer.sync(FileSystem.FileSystem, () => fileSystem(disk))
+  }
+  return disk
+}
+
+const failed = (tag: SystemErrorTag, path: string, message: string): PlatformError =>
+  systemError({ _tag: tag, module: "FileSystem", method: "", pathOrDescriptor: path, cause: new Error(message) })
+
+const notFound = (path: string) => failed("NotFound", path, `ENOENT: no such file or directory, open '${path}'`)
+
+const fileSystem = (disk: Disk): FileSystem.FileSystem => {
+  const { directories, files } = disk
+  const guard = (operation: "read" | "rename" | "open", path: string) =>
+    Effect.suspend(() =>
+      disk.broken.has(operation) ? Effect.fail(failed("Unknown", path, `EIO: i/o error, ${operation}`)) : Effect.void
+    )
+  const find = (path: string) =>
+    Effect.suspend(() => {
+      const bytes = files.get(path)
+      return bytes === undefined ? Effect.fail(notFound(path)) : Effect.succeed(bytes)
+    })
+  return FileSystem.makeNoop({
+    exists: (path) => Effect.sync(() => files.has(path) || directories.has(path)),
+    stat: (path) =>
+      directories.has(path)
+        ? Effect.succeed(info("Directory", 0))
+        : Effect.map(find(path), (bytes) => info("File", bytes.length)),
+    open: (path, options) =>
+      Effect.andThen(
+        guard("open", path),
+        Effect.suspend(() => {
+          if (directories.has(path)) return Effect.succeed(openFile(disk, path))
+          const flag = options?.flag ?? "r"
+          const exists = files.has(path)
+          if (flag.startsWith("wx") && exists) {
+            return Effect.fail(failed("AlreadyExists", path, "EEXIST: file already exists, open"))
+          }
+          if (flag.startsWith("r") && !exists) return Effect.fail(notFound(path))
+          if (flag.startsWith("w")) files.set(path, new Uint8Array(0))
+          return Effect.succeed(openFile(disk, path))
+        })
+      ),
+    rename: (from, to) =>
+      Effect.andThen(
+        guard("rename", from),
+        Effect.map(find(from), (bytes) => {
+          files.set(to, bytes)
+          files.delete(from)
+          disk.done.push(`rename ${from} ${to}`)
+        })
+      ),
+    remove: (path) => Effect.sync(() => void files.delete(path)),
+    readFile: find,
+    writeFile: (path, bytes) => Effect.sync(() => void files.set(path, bytes.slice())),
+    readDirectory: (path) =>
+      Effect.sync(() =>
+        [...files.keys()].filter((file) => file.startsWith(path)).map((file) => file.slice(file.lastIndexOf("/") + 1))
+      )
+  })
+}
+
+/** The path follows the file when it is renamed, as a descriptor does. */
+const openFile = (disk: Disk, path: string): FileSystem.File => {
+  let position = 0
+  let name = path
+  const bytes = () => {
+    for (const line of disk.done) {
+      const [, from, to] = line.split(" ")
+      if (line.startsWith("rename") && from === name && to !== undefined) name = to
+    }
+    return disk.files.get(name) ?? new Uint8Array(0)
+  }
+  const broken = (operation: "write" | "sync" | "truncate" | "read") =>
+    failed("Unknown", name, `EIO: i/o error, ${operation}`)
+  const write = (chunk: Uint8Array): Effect.Effect<number, PlatformError> =>
+    Effect.andThen(disk.beforeWrite, () => {
+      if (disk.broken.has("write")) return Effect.fail(broken("write"))
+      const taken = chunk.subarray(0, Math.min(disk.largestWrite, disk.space))
+      if (taken.length === 0 && chunk.length > 0) {
+        return Effect.fail(failed("Unknown", name, "ENOSPC: no space left on device, write"))
+      }
+      const old = bytes()
+      const grown = new Uint8Array(Math.max(old.length, position + taken.length))
+      grown.set(old)
+      grown.set(taken, position)
+      disk.files.set(name, grown)
+      disk.space -= taken.length
+      position += taken.length
+      disk.done.push(`write ${name} ${taken.length}`)
+      return Effect.succeed(taken.length)
+    })
+  return {
+    [FileSystem.FileTypeId]: FileSystem.FileTypeId,
+    stat: Effect.sync(() => info("File", bytes().length)),
+    seek: (offset) => Effect.sync(() => BigInt(position = Number(offset))),
+    sync: Effect.suspend(() => {
+      if (disk.broken.has("sync")) return Effect.fail(broken("sync"))
+      disk.done.push(`sync ${name}`)
+      return Effect.void
+    }),
+    read: (buffer, options) =>
+      Effect.andThen(disk.beforeRead, () => {
+        if (disk.broken.has("read")) return Effect.fail(broken("read"))
+        const at = Number(options?.position ?? position)
+        const part = bytes().subarray(at, at + buffer.length)
+        buffer.set(part)
+        return Effect.succeed(part.length)
+      }),
+    readAlloc: () => Effect.succeed(Option.none()),
+    truncate: (length = 0) =>
+      Effect.suspend(() => {
+        if (disk.broken.has("truncate")) return Effect.fail(broken("truncate"))
+        const old = bytes()
+        const cut = new Uint8Array(length)
+        cut.set(old.subarray(0, length))
+        disk.files.set(name, cut)
+        disk.done.push(`truncate ${name} ${length}`)
+        return Effect.void
+      }),
+    write,
+    writeAll: (chunk) => Effect.asVoid(write(chunk))
+  }
+}
+
+const info = (type: FileSystem.File.Type, size: number): FileSystem.File.Info => ({
+  type,
+  mtime: Option.none(),
+  atime: Option.none(),
+  birthtime: Option.none(),
+  dev: 0n,
+  ino: Option.none(),
+  mode: 0o644,
+  nlink: Option.none(),
+  uid: Option.none(),
+  gid: Option.none(),
+  rdev: Option.none(),
+  size: ByteSize.bytes(size),
+  blksize: Option.none(),
+  blocks: Option.none()
+})
