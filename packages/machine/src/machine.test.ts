@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Envelope, Journal } from "@pfnscope/journal"
 import { memory } from "@pfnscope/journal"
 import { Evolve, hashState, initialState, isDone, L, POLICIES, programOf, replay } from "@pfnscope/protocol"
-import type { Event, Program, State } from "@pfnscope/protocol"
+import type { Emit, Event, Program, State, Step } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -45,6 +45,20 @@ const hashes = (header: RunHeader, events: ReadonlyArray<Envelope<Event>>): Read
   })
 }
 
+/** A step that notes the state after each of its events. */
+const watched = (step: Step, had: Array<string>): Step => ({
+  ...step,
+  run: (s, t, emit, choice) => {
+    const noting = Object.fromEntries(
+      Object.entries(emit).map(([tag, write]) => [tag, (...args: ReadonlyArray<number>) => {
+        ;(write as (...args: ReadonlyArray<number>) => void)(...args)
+        had.push(hashState(s))
+      }])
+    ) as unknown as Emit
+    return step.run(s, t, noting, choice)
+  }
+})
+
 describe("a run", () => {
   it.effect("is the same log, byte for byte, for the same scenario, policy and seed", () =>
     Effect.gen(function*() {
@@ -64,6 +78,23 @@ describe("a run", () => {
         const events = Array.from(yield* eventsOf(log))
         assert.strictEqual(hashes(header, events).at(-1), hashState(machine.state), s.name)
       })))
+
+  it.effect("had at every event the state that a replay of its log has there", () =>
+    Effect.gen(function*() {
+      const header = small("memslot-update", "mainline-7.3", 5, { updates: 1 })
+      const had: Array<string> = []
+      const { log } = yield* runIn(header, { program: programOf(header.policy).map((step) => watched(step, had)) })
+      const state = initialState(header.world)
+      const evolve = new Evolve(state)
+      const replayed: Array<string> = []
+      for (const { data } of yield* eventsOf(log)) {
+        replay(data, evolve)
+        if (data._tag !== "Blocked") replayed.push(hashState(state))
+        if (data.to !== undefined) evolve.moved(data.thread, L[data.to])
+      }
+      assert.isAbove(had.length, 300)
+      assert.deepStrictEqual(replayed, had)
+    }))
 
   it.effect("gives an event its stream, its cause and the operation it belongs to", () =>
     Effect.gen(function*() {

@@ -155,7 +155,10 @@ export class Evolve implements Emit {
     if (old !== pfn) {
       const from = mmu.frame(old)
       if (from >= 0) {
-        if (gathered === 1) mmu.setGather(from, mmu.gather(from) + 1, t + 1, page + 1)
+        if (gathered === 1) {
+          mmu.addGather(from, 1)
+          mmu.setGathered(t, page, old)
+        }
         mmu.addMapcount(from, -1)
       }
       const to = mmu.frame(pfn)
@@ -182,11 +185,14 @@ export class Evolve implements Emit {
     mmu.setPte(geo.pageOf(hva), pfn, PROT.write)
   }
   RefPut(t: number, pfn: number, reference: number): void {
-    const { mmu, threads } = this.s
+    const { geo, mmu, threads } = this.s
     const at = mmu.frame(pfn)
     if (reference === REF.gather) {
-      if (at >= 0) mmu.setGather(at, mmu.gather(at) - 1, 0, 0)
-      return
+      let page = 0
+      while (page < geo.pages && mmu.gathered(t, page) !== pfn) page++
+      if (page === geo.pages) return
+      mmu.setGathered(t, page, NO_PFN)
+      return mmu.addGather(at, -1)
     }
     if (at >= 0) mmu.addGup(at, -1)
     const thread = threads[t]
@@ -263,7 +269,7 @@ export class Evolve implements Emit {
     const { mmu, threads } = this.s
     const at = mmu.frame(pfn)
     if (at >= 0) mmu.addGup(at, 1)
-    threads[t].newPfn = pfn
+    threads[t].newPfn = at >= 0 ? pfn : NO_PFN
     threads[t].hva = hva
   }
   Mapped(t: number, _gpc: number, pfn: number, _reused: number): void {

@@ -71,6 +71,9 @@ export const announce = (s: State, t: Thread): Announcement => {
     case OP.munmap:
       return say(t.a, t.b, EVENT.UNMAP, CHANGE.unmap)
     case OP.mremap: {
+      if (t.depth === 0 && t.phase === 0 && hasTarget(s, t)) {
+        return say(t.d, targetEnd(t), EVENT.UNMAP, CHANGE.unmap)
+      }
       if (t.depth === 0) return say(t.a, t.b, EVENT.UNMAP, CHANGE.move)
       const pmd = size * PAGES_PER_PMD
       const from = Math.floor(t.a / pmd) * pmd
@@ -101,16 +104,22 @@ export const announce = (s: State, t: Thread): Announcement => {
   }
 }
 
+const targetEnd = (t: Thread): number => t.d + t.b - t.a
+
+/** Whether the target of an mremap is modelled: what it holds is unmapped first (MREMAP_FIXED). */
+const hasTarget = (s: State, t: Thread): boolean => s.geo.nextPage(0, t.d, targetEnd(t)) >= 0
+
 /** Where a thread goes when range_start has returned: a nested region first, the page table, or at once to the end. @category queries @since 0.1.0 */
 export const afterStart = (s: State, t: Thread): LabelId => {
-  if (t.change === CHANGE.move && t.phase === 0) return L["start.count"]
+  if (t.change === CHANGE.move) return L["start.count"]
   return t.change !== CHANGE.split && s.geo.nextPage(0, t.start, t.end) >= 0 ? L.change : L["end.mmu"]
 }
 
 /** Where a thread goes when range_end is about to return. @category queries @since 0.1.0 */
 export const afterEnd = (s: State, t: Thread): LabelId => {
   if (t.depth > 1) return s.geo.nextPage(0, t.a, t.b) >= 0 ? L.change : L["end.mmu"]
-  return t.op === OP.ksm_merge && t.phase < 2 ? L["start.count"] : L.finish
+  const more = (t.op === OP.ksm_merge && t.phase < 2) || (t.op === OP.mremap && t.change === CHANGE.unmap)
+  return more ? L["start.count"] : L.finish
 }
 
 /** Changes an entry; a frame that nothing refers to any more is free. */
@@ -135,21 +144,10 @@ const freePfn = (s: State): number => {
 
 /** Puts every frame that this thread's gather holds (tlb_finish_mmu). */
 const flushGather = (s: State, t: Thread, emit: Emit) => {
-  const { mmu } = s
-  for (let i = 0; i < mmu.frames; i++) {
-    const at = mmu.at(i)
-    while (mmu.gatheredBy(at) === t.id + 1 && mmu.gather(at) > 0) put(s, t, emit, mmu.pfnAt(at), REF.gather)
+  for (let page = 0; page < s.geo.pages; page++) {
+    const pfn = s.mmu.gathered(t.id, page)
+    if (pfn !== NO_PFN) put(s, t, emit, pfn, REF.gather)
   }
-}
-
-/** The frame that this thread gathered from a page, or NO_PFN. */
-const gatheredFrom = (s: State, t: Thread, page: number): number => {
-  const { mmu } = s
-  for (let i = 0; i < mmu.frames; i++) {
-    const at = mmu.at(i)
-    if (mmu.gatheredBy(at) === t.id + 1 && mmu.gatheredAt(at) === page + 1) return mmu.pfnAt(at)
-  }
-  return NO_PFN
 }
 
 const isVmaProtection = (prot: number): boolean =>
@@ -158,8 +156,12 @@ const isVmaProtection = (prot: number): boolean =>
 /** What a zapped entry is left with: the VMA's protection stays. */
 const zapped = (prot: number): number => isVmaProtection(prot) ? prot : PROT.absent
 
-const protect = (pfn: number, prot: number): number =>
-  prot !== PROT.write ? prot : pfn === NO_PFN ? PROT.absent : PROT.write
+/** What mprotect makes of an entry: a hole stays one, and a shared frame is copied before it is written. */
+const protect = (s: State, pfn: number, prot: number, wanted: number): number => {
+  if (prot === PROT.unmapped || wanted !== PROT.write) return prot === PROT.unmapped ? prot : wanted
+  if (pfn === NO_PFN) return PROT.absent
+  return prot === PROT["copy-on-write"] || s.mmu.mapcount(s.mmu.frame(pfn)) > 1 ? PROT["copy-on-write"] : PROT.write
+}
 
 const isReferenced = (s: State, pfn: number): boolean => {
   const at = s.mmu.frame(pfn)
@@ -185,7 +187,7 @@ const changePage = (s: State, t: Thread, emit: Emit, page: number): void => {
       return set(NO_PFN, PROT.unmapped, 0)
     }
     case CHANGE.protect:
-      return set(pfn, protect(pfn, t.d), 0)
+      return set(pfn, protect(s, pfn, prot, t.d), 0)
     case CHANGE["write-protect"]:
       // KSM refuses a page with references of its own; fork does not care.
       if (t.op === OP.ksm_merge && isReferenced(s, pfn)) return set(pfn, prot, 0)
@@ -214,7 +216,7 @@ const sameContent = (s: State, a: number, b: number): boolean =>
 
 /** Gives a page that was emptied for a copy its new frame (migration, collapse), or its old one back. */
 const refill = (s: State, t: Thread, emit: Emit, page: number): void => {
-  const old = gatheredFrom(s, t, page)
+  const old = s.mmu.gathered(t.id, page)
   const waiting = t.op === OP.migrate ? PROT.migration : PROT.absent
   if (old === NO_PFN || s.mmu.protection(page) !== waiting) return
   if (isReferenced(s, old)) return changePte(s, t, emit, page, old, PROT.write, 0)
@@ -228,20 +230,19 @@ const holdsMmapLock = (t: Thread): number => t.op === OP.madvise ? LOCK["mmap_lo
 
 const isMmapOperation = (t: Thread): boolean => t.op !== OP.migrate && t.op !== OP.ksm_merge && t.op !== OP.touch
 
-/** What an operation still does after range_end: copies and frees. */
+/** What an operation still does after range_end: copies and frees; a fault that copied looks at the entry again. */
 const finish = (s: State, t: Thread, emit: Emit): LabelId => {
   if (isCopyOnWrite(t)) {
     put(s, t, emit, t.copy, REF.gup)
     flushGather(s, t, emit)
-    if (t.op !== OP.touch) return L.gup
-  } else {
-    if (t.op === OP.migrate || t.op === OP.thp_collapse) {
-      const end = t.op === OP.migrate ? t.a + s.geo.pageSize : t.b
-      for (let p = s.geo.nextPage(0, t.a, end); p >= 0; p = s.geo.nextPage(p + 1, t.a, end)) refill(s, t, emit, p)
-    }
-    flushGather(s, t, emit)
-    if (isMmapOperation(t)) emit.Unlocked(t.id, holdsMmapLock(t), -1)
+    return t.op === OP.touch ? L.fault : L.gup
   }
+  if (t.op === OP.migrate || t.op === OP.thp_collapse) {
+    const end = t.op === OP.migrate ? t.a + s.geo.pageSize : t.b
+    for (let p = s.geo.nextPage(0, t.a, end); p >= 0; p = s.geo.nextPage(p + 1, t.a, end)) refill(s, t, emit, p)
+  }
+  flushGather(s, t, emit)
+  if (isMmapOperation(t)) emit.Unlocked(t.id, holdsMmapLock(t), -1)
   emit.Returned(t.id, 0)
   return L.idle
 }
@@ -283,8 +284,7 @@ const fault = (s: State, t: Thread, emit: Emit, again: LabelId, failed: LabelId)
 }
 
 const hasGathered = (s: State, t: Thread): boolean => {
-  const { mmu } = s
-  for (let i = 0; i < mmu.frames; i++) if (mmu.gatheredBy(mmu.at(i)) === t.id + 1) return true
+  for (let page = 0; page < s.geo.pages; page++) if (s.mmu.gathered(t.id, page) !== NO_PFN) return true
   return false
 }
 
@@ -335,6 +335,7 @@ export const mmuSteps = (policy: Policy): Steps => ({
   },
   change: {
     actor: atMmu,
+    guard: (s, t) => !keepsEntry(t.change) || !isMigrating(s, t),
     // A zap that ends with a full gather frees before range_end; one that does not frees in tlb_finish_mmu.
     choices: (s, t) => isLastPage(s, t) && frees(t) && t.d === 2 ? 2 : 1,
     run: (s, t, emit, choice) => {
@@ -393,5 +394,12 @@ const isLastPage = (s: State, t: Thread): boolean => {
   const p = s.geo.nextPage(t.cursor, t.start, t.end)
   return s.geo.nextPage(p + 1, t.start, t.end) < 0
 }
+
+/** Whether the change keeps what the entry maps; it waits for a migration then, which a zap need not. */
+const keepsEntry = (change: number): boolean =>
+  change === CHANGE.move || change === CHANGE.protect || change === CHANGE["write-protect"]
+
+const isMigrating = (s: State, t: Thread): boolean =>
+  s.mmu.protection(s.geo.nextPage(t.cursor, t.start, t.end)) === PROT.migration
 
 const frees = (t: Thread): boolean => t.op === OP.madvise || t.op === OP.munmap

@@ -43,7 +43,7 @@ export const SLOT = Object.fromEntries(SLOT_STATES.map((name, code) => [name, co
 export const OPEN = { none: 0, counted: 1, started: 2, ending: 3 } as const
 
 const PTE_CELLS = 2
-const FRAME_CELLS = 7
+const FRAME_CELLS = 5
 const SLOT_CELLS = 2
 const HULL_CELLS = 3
 const OPEN_CELLS = 3
@@ -54,17 +54,22 @@ const THREAD_CELLS = REGISTER_CELLS + OPEN_RANGES * FRAME_STACK_CELLS
 
 /** The primary MMU: page table, frames with their references, mmap_lock. @category views @since 0.1.0 */
 export class PrimaryMmu {
-  static readonly cells = (geo: Geography) => 3 + geo.pages * PTE_CELLS + geo.frames * FRAME_CELLS
+  static readonly cells = (geo: Geography) =>
+    3 + geo.pages * PTE_CELLS + geo.frames * FRAME_CELLS + geo.world.threads.length * geo.pages
   readonly c: Cells
   readonly o: number
   readonly ptes: number
   readonly table: number
+  readonly gathers: number
+  readonly pages: number
   readonly frames: number
   constructor(c: Cells, o: number, geo: Geography) {
     this.c = c
     this.o = o
     this.ptes = o + 3
     this.table = this.ptes + geo.pages * PTE_CELLS
+    this.gathers = this.table + geo.frames * FRAME_CELLS
+    this.pages = geo.pages
     this.frames = geo.frames
   }
   /** The thread (plus one) that holds mmap_lock for writing. */
@@ -121,17 +126,13 @@ export class PrimaryMmu {
   gather(at: number): number {
     return this.c[at + 3]
   }
-  /** The thread (plus one) whose gather holds the frame. */
-  gatheredBy(at: number): number {
-    return this.c[at + 4]
-  }
-  /** The page (plus one) that a gathered frame was mapped at. */
-  gatheredAt(at: number): number {
-    return this.c[at + 5]
+  /** The frame that thread `t`'s gather holds from a page, or NO_PFN: one frame can be gathered from many. */
+  gathered(t: number, page: number): number {
+    return this.c[this.gathers + t * this.pages + page]
   }
   /** The last word written to the frame: 0, or the guest address of the writer. */
   word(at: number): number {
-    return this.c[at + 6]
+    return this.c[at + 4]
   }
   /** The pfn that lives, or last lived, in a slot of the frame table. */
   pfnAt(at: number): number {
@@ -140,13 +141,8 @@ export class PrimaryMmu {
   /** Starts a life of a frame. */
   born(at: number, pfn: number, word: number): void {
     this.c[at] = pfn
-    this.c[at + 1] =
-      this.c[at + 2] =
-      this.c[at + 3] =
-      this.c[at + 4] =
-      this.c[at + 5] =
-        0
-    this.c[at + 6] = word
+    this.c[at + 1] = this.c[at + 2] = this.c[at + 3] = 0
+    this.c[at + 4] = word
   }
   addMapcount(at: number, n: number): void {
     this.c[at + 1] += n
@@ -154,13 +150,14 @@ export class PrimaryMmu {
   addGup(at: number, n: number): void {
     this.c[at + 2] += n
   }
-  setGather(at: number, count: number, by: number, page: number): void {
-    this.c[at + 3] = count
-    this.c[at + 4] = by
-    this.c[at + 5] = page
+  addGather(at: number, n: number): void {
+    this.c[at + 3] += n
+  }
+  setGathered(t: number, page: number, pfn: number): void {
+    this.c[this.gathers + t * this.pages + page] = pfn
   }
   setWord(at: number, word: number): void {
-    this.c[at + 6] = word
+    this.c[at + 4] = word
   }
   /** The frame table's i-th slot. */
   at(i: number): number {

@@ -1,1 +1,10 @@
-export {}
+/**
+ * Kernel trace texts read into events, each with its file and line and how it is known.
+ *
+ * @since 0.1.0
+ */
+export type { Census, Lost, Rejected, Unmapped } from "./census.ts"
+export { TRACE_PROBLEMS, TraceError } from "./error.ts"
+export type { TraceProblem } from "./error.ts"
+export { importBytes, importTrace } from "./import.ts"
+export type { ImportedTrace } from "./import.ts"
