@@ -236,12 +236,14 @@ describe("versions of an event", () => {
     const grown = withLiterals(true, "a", "b", "c")
     const read = grown.decoder(old.types[0]!)
     assert.isFunction(read)
-    const bytes = encode(old, { _tag: "Named", name: "b" })
+    const bytes = encode<{ readonly _tag: "Named"; readonly name: string }>(old, { _tag: "Named", name: "b" })
     assert.deepStrictEqual((read as (input: ByteReader) => unknown)(new ByteReader(bytes)), {
       _tag: "Named",
       name: "b"
     })
-    const unknown = new ByteReader(encode(grown, { _tag: "Named", name: "c" }))
+    const unknown = new ByteReader(
+      encode<{ readonly _tag: "Named"; readonly name: string }>(grown, { _tag: "Named", name: "c" })
+    )
     const older = old.decoder(grown.types[0]!) as (input: ByteReader) => unknown
     older(unknown)
     assert.isNotNull(unknown.fault)

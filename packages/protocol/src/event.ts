@@ -135,7 +135,8 @@ export const OPERATIONS = [
   "gpc_use",
   "gpc_write_own",
   "guest_fault",
-  "unknown"
+  "unknown",
+  "brk"
 ] as const
 
 /** The name of an operation. @category vocabulary @since 0.1.0 */

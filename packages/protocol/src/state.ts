@@ -778,7 +778,7 @@ export const hasNext = (geo: Geography, thread: Thread): boolean => {
 }
 
 /**
- * A 53-bit hash of the state, for comparing a run with its replay.
+ * A 64-bit hash of the state, for comparing a run with its replay.
  *
  * @category queries
  * @since 0.1.0

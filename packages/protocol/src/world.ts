@@ -136,7 +136,9 @@ export const GpcConfig = Schema.Struct({
   gpa: Schema.optionalKey(Gpa),
   uhva: Schema.optionalKey(Hva),
   state: Schema.Literals(["inactive", "active", "remap", "valid"])
-})
+}).check(
+  Schema.makeFilter(({ gpa, uhva }) => (gpa === undefined) !== (uhva === undefined) || "exactly one of gpa and uhva")
+)
 
 /** A thread: its stream (`vcpu/0`, `mm/1`), what it does, and how often it does it all (0: for ever). @category schemas @since 0.1.0 */
 export const ThreadConfig = Schema.Struct({
@@ -145,13 +147,7 @@ export const ThreadConfig = Schema.Struct({
   repeat: Natural
 })
 
-/**
- * The world.
- *
- * @category schemas
- * @since 0.1.0
- */
-export const World = Schema.Struct({
+const Parts = Schema.Struct({
   pageSize: Schema.Int.check(Schema.isGreaterThan(0)),
   areas: Schema.Array(Area),
   memslots: Schema.Array(Memslot),
@@ -160,6 +156,41 @@ export const World = Schema.Struct({
   /** Frames of the host beside those mapped at the start. */
   spareFrames: Natural
 })
+
+/** Where the parts of a world do not fit together. */
+const misfits = ({ areas, gpcs, memslots, pageSize, threads }: typeof Parts.Type) => {
+  const issues: Array<Schema.FilterIssue> = []
+  const expect = (fits: boolean, path: ReadonlyArray<PropertyKey>, issue: string) => {
+    if (!fits) issues.push({ path, issue })
+  }
+  const regions = areas.map(({ hva, pages }) => ({ start: hva, end: hva + pages * pageSize }))
+  regions.forEach((area, i) => {
+    expect(area.start % pageSize === 0, ["areas", i, "hva"], "expected the start of a page")
+    const isClear = regions.every((other, j) => j >= i || other.end <= area.start || area.end <= other.start)
+    expect(isClear, ["areas", i], "expected an area that overlaps no other")
+  })
+  threads.forEach(({ name, ops }, t) => {
+    const isFirst = threads.findIndex((other) => other.name === name) === t
+    expect(isFirst, ["threads", t, "name"], "expected a name that no other thread has")
+    ops.forEach((op, i) => {
+      const at = ["threads", t, "ops", i]
+      if ("gpc" in op) expect(op.gpc < gpcs.length, [...at, "gpc"], `expected one of the ${gpcs.length} caches`)
+      if ("slot" in op) {
+        expect(op.slot < memslots.length, [...at, "slot"], `expected one of the ${memslots.length} memslots`)
+      }
+    })
+  })
+  return issues
+}
+
+/**
+ * The world. Areas begin at a page and do not overlap, threads have names of their own, and an operation names a cache
+ * or a memslot that is there.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const World = Parts.check(Schema.makeFilter(misfits))
 
 /** The world. @category models @since 0.1.0 */
 export type World = typeof World.Type

@@ -1,0 +1,95 @@
+/**
+ * Activity: everything that a report needs, folded in one pass over the log.
+ *
+ * @since 0.1.0
+ */
+import type { Envelope } from "@pfnscope/journal"
+import type { Event, PropertyId } from "@pfnscope/protocol"
+import { find, notFound, sightingOf } from "./evidence.ts"
+import type { Finding } from "./evidence.ts"
+import { advance, noneInFlight } from "./in-flight.ts"
+import type { InFlight } from "./in-flight.ts"
+import { evolveInvalidations, noInvalidations } from "./invalidations.ts"
+import type { Invalidations } from "./invalidations.ts"
+import { evolveGuestMemory, noGuestMemory } from "./memory.ts"
+import type { GuestMemory } from "./memory.ts"
+import type { Projection } from "./projection.ts"
+import { evolveRefreshes, noRefreshes } from "./refreshes.ts"
+import type { Refreshes } from "./refreshes.ts"
+import { evolveValidity, noValidity } from "./validity.ts"
+import type { Validity } from "./validity.ts"
+
+/** @category models @since 0.1.0 */
+export interface Activity {
+  /** Time of the first and of the last event, in ns; both 0 in an empty log. */
+  from: number
+  to: number
+  events: number
+  simulated: boolean
+  readonly ranges: InFlight
+  readonly invalidations: Invalidations
+  readonly refreshes: Refreshes
+  readonly validity: Validity
+  readonly memory: GuestMemory
+  /** Threads seen. */
+  readonly threads: Set<number>
+  /** Losses that a tracer told of. */
+  readonly lost: Finding
+  readonly clockSteps: Finding
+  /** What an auditor found violated while the log was written. */
+  readonly violated: Map<PropertyId, Finding>
+}
+
+/** Activity, as a projection. @category projections @since 0.1.0 */
+export const activity: Projection<Activity> = {
+  name: "activity",
+  version: 1,
+  init: () => ({
+    from: 0,
+    to: 0,
+    events: 0,
+    simulated: false,
+    ranges: noneInFlight(),
+    invalidations: noInvalidations(),
+    refreshes: noRefreshes(),
+    validity: noValidity(),
+    memory: noGuestMemory(),
+    threads: new Set(),
+    lost: notFound(),
+    clockSteps: notFound(),
+    violated: new Map()
+  }),
+  evolve: (state, event) => {
+    span(state, event)
+    advance(state.ranges, event.seq, event)
+    evolveInvalidations(state.invalidations, state.ranges, event)
+    evolveRefreshes(state.refreshes, state.ranges, event)
+    evolveValidity(state.validity, state.ranges, event)
+    evolveGuestMemory(state.memory, state.ranges, event)
+    notice(state, event)
+    return state
+  }
+}
+
+const span = (state: Activity, event: Envelope<Event>): void => {
+  // A loss is told of before the first record: it has no time of its own.
+  if (event.data._tag === "EventsLost") return
+  if (state.events++ === 0) {
+    state.from = state.to = event.t
+    state.simulated = event.how === "simulated"
+  }
+  if (event.t > state.to) state.to = event.t
+  else if (event.t < state.from) state.from = event.t
+}
+
+const notice = (state: Activity, event: Envelope<Event>): void => {
+  const e = event.data
+  if (e.thread >= 0) state.threads.add(e.thread)
+  if (e._tag === "EventsLost") find(state.lost, sightingOf(event))
+  else if (e._tag === "ClockStepped") find(state.clockSteps, sightingOf(event))
+  else if (e._tag === "PropertyViolated") {
+    const finding = state.violated.get(e.property) ?? notFound()
+    find(finding, sightingOf(event))
+    state.violated.set(e.property, finding)
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * A log to look into: its events in order, and the world they happen in.
+ *
+ * A simulated run's header holds its world. A log without one (a kernel trace) gets the world that its events show: so
+ * many caches and threads, and no modelled memory, so that page tables and frames stay unknown.
+ *
+ * @since 0.1.0
+ */
+import type { Envelope, ReadError } from "@pfnscope/journal"
+import { INVALID_GPA, ownerOf, World } from "@pfnscope/protocol"
+import type { Event } from "@pfnscope/protocol"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { Position } from "./position.ts"
+
+/**
+ * Where events come from; a `Journal<Event>` is one. `read` gives the events from `from` (1 when not given) to `to`
+ * (the end), both inclusive, in order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Log<E = ReadError> {
+  readonly header: { readonly meta: unknown }
+  readonly read: (
+    options?: { readonly from?: number; readonly to?: number }
+  ) => Stream.Stream<Envelope<Event>, E>
+}
+
+/** A log of events that are at hand, or can be streamed again and again. @category constructors @since 0.1.0 */
+export const logOf = <E = never>(
+  meta: unknown,
+  events: ReadonlyArray<Envelope<Event>> | Stream.Stream<Envelope<Event>, E>
+): Log<E> => {
+  const all: Stream.Stream<Envelope<Event>, E> = Stream.isStream(events) ? events : Stream.fromIterable(events)
+  return {
+    header: { meta },
+    read: ({ from = 1, to = Infinity } = {}) =>
+      all.pipe(Stream.takeWhile((event) => event.seq <= to), Stream.filter((event) => event.seq >= from))
+  }
+}
+
+/** The header says that it holds a world, and it is none. @category errors @since 0.1.0 */
+export class NotAWorld extends Schema.TaggedError<NotAWorld>()("NotAWorld", { reason: Schema.String }) {
+  override get message(): string {
+    return `the log's header: expected the world of its run, ${this.reason}`
+  }
+}
+
+const Meta = Schema.Struct({ world: Schema.Unknown })
+
+/**
+ * The world of a log: of its header, or the one that its events show.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const worldOf = Effect.fn("projections.worldOf")(
+  function*<E>(log: Log<E>): Effect.fn.Return<World, E | NotAWorld> {
+    const meta = Schema.decodeUnknownOption(Meta)(log.header.meta)
+    if (Option.isNone(meta)) return yield* worldSeen(log)
+    return yield* Schema.decodeUnknownEffect(World)(meta.value.world).pipe(
+      Effect.mapError((error) => new NotAWorld({ reason: error.message.split("\n").join(" ") }))
+    )
+  }
+)
+
+/** Counts the caches and threads that the events name; a thread is called as its stream is. */
+const worldSeen = Effect.fnUntraced(function*<E>(log: Log<E>) {
+  const names = new Map<number, string>()
+  let threads = 0
+  let gpcs = 0
+  yield* Stream.runForEachArray(log.read(), (chunk) =>
+    Effect.sync(() => {
+      for (const { data, stream } of chunk) {
+        threads = Math.max(threads, data.thread + 1)
+        if (ownerOf(data._tag) === "thread") names.set(data.thread, stream)
+        if ("gpc" in data) gpcs = Math.max(gpcs, data.gpc + 1)
+      }
+    }))
+  const world: World = {
+    pageSize: 4096,
+    areas: [],
+    memslots: [],
+    gpcs: Array.from({ length: gpcs }, () => ({ gpa: INVALID_GPA, state: "active" })),
+    threads: Array.from({ length: threads }, (_, t) => ({ name: names.get(t) ?? `thread/${t}`, ops: [], repeat: 0 })),
+    spareFrames: 0
+  }
+  return world
+})
+
+/**
+ * The events up to a position, that one included.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const readUpTo = <E>(log: Log<E>, position: Position): Stream.Stream<Envelope<Event>, E> => {
+  switch (position._tag) {
+    case "Seq":
+      return log.read({ to: position.seq })
+    case "Time":
+      return Stream.takeWhile(log.read(), (event) => event.t <= position.nanos)
+    case "Elapsed":
+      return Stream.suspend(() => {
+        let first: number | undefined
+        return Stream.takeWhile(log.read(), (event) => event.t <= (first ??= event.t) + position.nanos)
+      })
+    case "End":
+      return log.read()
+  }
+}
+
+/** The event at a position, or none. @category queries @since 0.1.0 */
+export const eventAt = <E>(log: Log<E>, seq: number): Effect.Effect<Option.Option<Envelope<Event>>, E> =>
+  Stream.runHead(log.read({ from: seq, to: seq }))

@@ -1,0 +1,66 @@
+/**
+ * A projection: a pure fold over a log, named and versioned so that what it made can be kept beside the log.
+ *
+ * A log's positions are dense, so a projection cannot skip an event unseen: {@link fold} refuses a gap.
+ *
+ * @since 0.1.0
+ */
+import type { Envelope } from "@pfnscope/journal"
+import type { Event } from "@pfnscope/protocol"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+
+/**
+ * A fold over a log.
+ *
+ * `evolve` may change the state it is given and return it: a state belongs to one fold, and whoever needs an earlier
+ * one folds again up to there. It never fails: an event it does not know changes nothing. `version` goes up with
+ * every change of the meaning of the state.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Projection<S> {
+  readonly name: string
+  readonly version: number
+  readonly init: () => S
+  readonly evolve: (state: S, event: Envelope<Event>) => S
+}
+
+/** An event is missing, or came twice: `found` is the position that stood where `expected` belongs. @category errors @since 0.1.0 */
+export class LogNotDense extends Schema.TaggedError<LogNotDense>()("LogNotDense", {
+  projection: Schema.String,
+  expected: Schema.Int,
+  found: Schema.Int
+}) {
+  override get message(): string {
+    return `${this.projection}: event #${this.found} came where #${this.expected} was expected`
+  }
+}
+
+/**
+ * Folds a stream of events, one after the other, from the position of the first. Fails with {@link LogNotDense} where
+ * a position is left out or comes twice.
+ *
+ * @category folding
+ * @since 0.1.0
+ */
+export const fold = Effect.fnUntraced(function*<S, E, R>(
+  projection: Projection<S>,
+  events: Stream.Stream<Envelope<Event>, E, R>
+) {
+  let state = projection.init()
+  let next = 0
+  yield* Stream.runForEachArray(events, (chunk) => {
+    for (const event of chunk) {
+      if (next !== 0 && event.seq !== next) {
+        return Effect.fail(new LogNotDense({ projection: projection.name, expected: next, found: event.seq }))
+      }
+      next = event.seq + 1
+      state = projection.evolve(state, event)
+    }
+    return Effect.void
+  })
+  return state
+})

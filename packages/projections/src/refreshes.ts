@@ -1,0 +1,378 @@
+/**
+ * Refreshes: the laps of each, why a lap was thrown away, and whether the reason had anything to do with the cache.
+ *
+ * The laps of a refresh are the lookups it made: its retries and one more, or none where it kept its mapping. A lap
+ * lasts from its snapshot to the decision to throw it away. A retry is *unrelated* when no invalidation whose range
+ * holds the cache's address was open in that time, or was over just at its beginning.
+ *
+ * A publish is *stale* when an invalidation of the page was counted and uncounted again between the lookup of the pfn
+ * and the last test, and marked nothing: the page that the pfn names is gone, and nothing tells the cache.
+ *
+ * @since 0.1.0
+ */
+import type { Envelope } from "@pfnscope/journal"
+import type { Event, RetryReason } from "@pfnscope/protocol"
+import { addDuration, noDurations } from "./durations.ts"
+import type { Durations } from "./durations.ts"
+import { find, notFound, sightingOf } from "./evidence.ts"
+import type { Finding, Sighting } from "./evidence.ts"
+import { advance, covers, noneInFlight, rangesOf } from "./in-flight.ts"
+import type { InFlight, Moment, OpenRange } from "./in-flight.ts"
+import { maybeAfter, surelyBefore } from "./order.ts"
+import type { Projection } from "./projection.ts"
+
+/** A refresh that is running: `uhva` is undefined until it is known. @category models @since 0.1.0 */
+export interface RunningRefresh {
+  readonly gpc: number
+  readonly thread: number
+  readonly entered: Moment
+  readonly sighting: Sighting
+  uhva: number | undefined
+  vm: string
+  looked: boolean
+  kept: boolean
+  failed: boolean
+  retries: number
+  unrelated: number
+  /** Where the lap began: its snapshot, or else where the lap before ended. */
+  lap: Moment
+  /** An invalidation whose range holds the address touched this lap. */
+  related: boolean
+  resolved: Moment | undefined
+  resolvedSighting: Sighting | undefined
+  tested: Moment | undefined
+  /** The first invalidation of the page that was counted and uncounted since the lookup, and marked nothing. */
+  overrun: OpenRange | undefined
+}
+
+/** A refresh that is over: laps, ns from entry to return, and the position of its entry. @category models @since 0.1.0 */
+export interface FinishedRefresh {
+  readonly seq: number
+  readonly gpc: number
+  readonly thread: number
+  readonly t: number
+  readonly ns: number
+  readonly laps: number
+  readonly unrelated: number
+  readonly failed: boolean
+  readonly src: Sighting["src"]
+}
+
+/** @category models @since 0.1.0 */
+export interface Refreshes {
+  readonly running: Map<number, RunningRefresh>
+  /** The last address of every cache. */
+  readonly addresses: Map<number, number>
+  completed: number
+  failed: number
+  /** Refreshes that found their mapping still good: only the memslots' generation had changed. */
+  readonly kept: Finding
+  withLookup: number
+  /** Refreshes that their thread left for another without returning. */
+  abandoned: number
+  lapsMax: number
+  /** Laps → how many refreshes made so many. */
+  readonly laps: Map<number, number>
+  retries: number
+  readonly retriesBy: Map<RetryReason, number>
+  unrelated: number
+  readonly unrelatedBy: Map<RetryReason, Finding>
+  /** Retries for the hull while no range of its own held the address. */
+  readonly hullOnly: Finding
+  /** Refreshes with {@link THRASH_RETRIES} related retries or more. */
+  readonly thrashed: Finding
+  /** Durations of refreshes that looked a page up; of those that did not. */
+  readonly durations: Durations
+  readonly keptDurations: Durations
+  /** The refreshes with most laps, most first. */
+  readonly worst: Array<FinishedRefresh>
+  published: number
+  readonly stalePublishes: Finding
+  /** Laps in which the same happened and the sequence count gave it away. */
+  readonly caughtBySeq: Finding
+  /** Snapshots with the sign bit of a 32-bit count spread over the upper half. */
+  readonly signExtended: Finding
+  /** Publishes of an error pfn. */
+  readonly publishedNothing: Finding
+  snapshots: number
+}
+
+/**
+ * So many retries of one refresh for invalidations of its own page: without a storm a refresh makes none, and a page
+ * that is invalidated every now and then costs one or two.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const THRASH_RETRIES = 10
+
+/** Refreshes that are kept one by one. */
+const KEPT_WORST = 10
+
+/** @category constructors @since 0.1.0 */
+export const noRefreshes = (): Refreshes => ({
+  running: new Map(),
+  addresses: new Map(),
+  completed: 0,
+  failed: 0,
+  kept: notFound(),
+  withLookup: 0,
+  abandoned: 0,
+  lapsMax: 0,
+  laps: new Map(),
+  retries: 0,
+  retriesBy: new Map(),
+  unrelated: 0,
+  unrelatedBy: new Map(),
+  hullOnly: notFound(),
+  thrashed: notFound(),
+  durations: noDurations(),
+  keptDurations: noDurations(),
+  worst: [],
+  published: 0,
+  stalePublishes: notFound(),
+  caughtBySeq: notFound(),
+  signExtended: notFound(),
+  publishedNothing: notFound(),
+  snapshots: 0
+})
+
+/**
+ * Takes one event into account; `ranges` has taken it already.
+ *
+ * @category folding
+ * @since 0.1.0
+ */
+export const evolveRefreshes = (state: Refreshes, ranges: InFlight, event: Envelope<Event>): Refreshes => {
+  const e = event.data
+  switch (e._tag) {
+    case "RefreshEntered":
+      enter(state, ranges, event, e.gpc, e.uhva)
+      break
+    case "SlotsRead":
+      learn(state, ranges, e.thread, e.hva)
+      break
+    case "Translated":
+      state.addresses.set(e.gpc, e.uhva)
+      learn(state, ranges, e.thread, e.uhva)
+      break
+    case "ValidCleared":
+    case "FlagSet":
+      look(state, e.thread)
+      break
+    case "Snapshotted":
+      snapshot(state, ranges, event, e.seq)
+      break
+    case "PfnResolved":
+      resolve(state, ranges, event, e.hva)
+      break
+    case "RetryTested": {
+      const run = state.running.get(e.thread)
+      if (run !== undefined) run.tested = { seq: event.seq, t: event.t }
+      break
+    }
+    case "RetryDecided":
+      retry(state, ranges, event, e.reason, e.covering)
+      break
+    case "MappingKept": {
+      const run = state.running.get(e.thread)
+      if (run !== undefined) run.kept = true
+      break
+    }
+    case "Published":
+      state.addresses.set(e.gpc, e.uhva)
+      publish(state, event, e.pfn)
+      break
+    case "RefreshFailed": {
+      const run = state.running.get(e.thread)
+      if (run !== undefined) run.failed = true
+      break
+    }
+    case "RefreshReturned":
+      leave(state, event, e.ret)
+      break
+    case "GpcInvalidated":
+      for (const run of state.running.values()) if (run.gpc === e.gpc) run.overrun = undefined
+      break
+    case "RangeStartCalled":
+      relate(state, ranges.touched)
+      break
+    case "CountDecremented":
+      overrun(state, event, ranges.touched)
+  }
+  return state
+}
+
+const enter = (state: Refreshes, ranges: InFlight, event: Envelope<Event>, gpc: number, uhva: number): void => {
+  const thread = event.data.thread
+  if (state.running.has(thread)) state.abandoned++
+  const entered = { seq: event.seq, t: event.t }
+  const run: RunningRefresh = {
+    gpc,
+    thread,
+    entered,
+    sighting: sightingOf(event),
+    uhva: uhva < 0 ? state.addresses.get(gpc) : uhva,
+    vm: "mn/0",
+    looked: false,
+    kept: false,
+    failed: false,
+    retries: 0,
+    unrelated: 0,
+    lap: entered,
+    related: false,
+    resolved: undefined,
+    resolvedSighting: undefined,
+    tested: undefined,
+    overrun: undefined
+  }
+  state.running.set(thread, run)
+  beginLap(run, ranges, event)
+}
+
+/** The address is known, or another: what is open now may be about it. */
+const learn = (state: Refreshes, ranges: InFlight, thread: number, uhva: number): void => {
+  const run = state.running.get(thread)
+  if (run === undefined || uhva < 0 || run.uhva === uhva) return
+  run.uhva = uhva
+  for (const range of rangesOf(ranges, run.vm).open) if (covers(range, uhva)) run.related = true
+}
+
+const look = (state: Refreshes, thread: number): void => {
+  const run = state.running.get(thread)
+  if (run !== undefined) run.looked = true
+}
+
+const snapshot = (state: Refreshes, ranges: InFlight, event: Envelope<Event>, seq: number): void => {
+  state.snapshots++
+  if (seq < 0) find(state.signExtended, sightingOf(event))
+  const run = state.running.get(event.data.thread)
+  if (run === undefined) return
+  run.vm = event.stream
+  run.looked = true
+  beginLap(run, ranges, event)
+}
+
+const beginLap = (run: RunningRefresh, ranges: InFlight, event: Envelope<Event>): void => {
+  run.lap = { seq: event.seq, t: event.t }
+  run.resolved =
+    run.tested =
+    run.overrun =
+    run.resolvedSighting =
+      undefined
+  const uhva = run.uhva
+  if (uhva === undefined) return
+  const vm = rangesOf(ranges, run.vm)
+  run.related = vm.open.some((range) => covers(range, uhva)) ||
+    vm.justFinished.some((range) => covers(range, uhva) && maybeAfter(range.finished!, run.lap, event.how))
+}
+
+const resolve = (state: Refreshes, ranges: InFlight, event: Envelope<Event>, hva: number): void => {
+  const run = state.running.get(event.data.thread)
+  if (run === undefined) return
+  run.looked = true
+  learn(state, ranges, event.data.thread, hva)
+  run.resolved = { seq: event.seq, t: event.t }
+  run.resolvedSighting = sightingOf(event)
+  run.overrun = undefined
+}
+
+const relate = (state: Refreshes, range: OpenRange | undefined): void => {
+  if (range === undefined) return
+  for (const run of state.running.values()) {
+    if (run.vm === range.vm && run.uhva !== undefined && covers(range, run.uhva)) run.related = true
+  }
+}
+
+/** The first range that was counted and uncounted since the lookup is the one that was over soonest: it is kept. */
+const overrun = (state: Refreshes, event: Envelope<Event>, range: OpenRange | undefined): void => {
+  if (range?.counted === undefined) return
+  for (const run of state.running.values()) {
+    if (run.vm !== range.vm || run.uhva === undefined || !covers(range, run.uhva)) continue
+    if (run.resolved === undefined || run.tested !== undefined || run.overrun !== undefined) continue
+    if (surelyBefore(run.resolved, range.counted, event.how)) run.overrun = range
+  }
+}
+
+/** Whether the page of a lap was certainly invalidated from beginning to end between its lookup and its test. */
+const isOverrun = (run: RunningRefresh, event: Envelope<Event>): boolean => {
+  const over = run.overrun?.uncounted
+  return over !== undefined && surelyBefore(over, run.tested ?? { seq: event.seq, t: event.t }, event.how)
+}
+
+const retry = (
+  state: Refreshes,
+  ranges: InFlight,
+  event: Envelope<Event>,
+  reason: RetryReason,
+  covering: number
+): void => {
+  state.retries++
+  state.retriesBy.set(reason, (state.retriesBy.get(reason) ?? 0) + 1)
+  const sighting = sightingOf(event)
+  if (reason === "hull" && covering === 0) find(state.hullOnly, sighting)
+  const run = state.running.get(event.data.thread)
+  if (run === undefined) return
+  run.retries++
+  if (reason === "seq" && isOverrun(run, event)) find(state.caughtBySeq, sighting)
+  if (!run.related) {
+    run.unrelated++
+    state.unrelated++
+    const finding = state.unrelatedBy.get(reason) ?? notFound()
+    find(finding, sighting)
+    state.unrelatedBy.set(reason, finding)
+  }
+  beginLap(run, ranges, event)
+}
+
+const publish = (state: Refreshes, event: Envelope<Event>, pfn: number): void => {
+  state.published++
+  if (pfn < 0) find(state.publishedNothing, sightingOf(event))
+  const run = state.running.get(event.data.thread)
+  if (run === undefined || !isOverrun(run, event)) return
+  const looked = run.resolvedSighting === undefined ? [] : [run.resolvedSighting]
+  find(state.stalePublishes, ...looked, { seq: run.overrun!.started.seq, src: run.overrun!.src }, sightingOf(event))
+}
+
+const leave = (state: Refreshes, event: Envelope<Event>, ret: number): void => {
+  const run = state.running.get(event.data.thread)
+  if (run === undefined) return
+  state.running.delete(event.data.thread)
+  const failed = run.failed || ret < 0
+  const laps = run.kept || !run.looked ? 0 : run.retries + 1
+  const ns = event.t - run.entered.t
+  state.completed++
+  if (failed) state.failed++
+  if (run.kept) find(state.kept, run.sighting)
+  if (laps > 0) state.withLookup++
+  addDuration(laps > 0 ? state.durations : state.keptDurations, Math.max(0, ns))
+  state.laps.set(laps, (state.laps.get(laps) ?? 0) + 1)
+  state.lapsMax = Math.max(state.lapsMax, laps)
+  if (run.retries - run.unrelated >= THRASH_RETRIES) find(state.thrashed, run.sighting)
+  keepWorst(state, run, { laps, ns, failed })
+}
+
+const keepWorst = (
+  state: Refreshes,
+  run: RunningRefresh,
+  end: { readonly laps: number; readonly ns: number; readonly failed: boolean }
+): void => {
+  const least = state.worst[KEPT_WORST - 1]
+  if (least !== undefined && least.laps >= end.laps) return
+  const { gpc, thread, unrelated } = run
+  state.worst.push({ seq: run.entered.seq, t: run.entered.t, src: run.sighting.src, gpc, thread, unrelated, ...end })
+  state.worst.sort((a, b) => b.laps - a.laps || a.seq - b.seq)
+  state.worst.length = Math.min(state.worst.length, KEPT_WORST)
+}
+
+/** Refreshes, as a projection. @category projections @since 0.1.0 */
+export const refreshes: Projection<{ readonly ranges: InFlight; readonly refreshes: Refreshes }> = {
+  name: "refreshes",
+  version: 1,
+  init: () => ({ ranges: noneInFlight(), refreshes: noRefreshes() }),
+  evolve: (state, event) => {
+    advance(state.ranges, event.seq, event)
+    evolveRefreshes(state.refreshes, state.ranges, event)
+    return state
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * The state as a plain object, in the kernel's names.
+ *
+ * A leaf is one field with its path, `gpc/0.valid`, and how it is read from a state. A field that means nothing now (a
+ * register outside its operation, an empty page table, a free lock) is absent. `why` takes the same paths.
+ *
+ * @since 0.1.0
+ */
+import {
+  CHANGES,
+  INVALID_GPA,
+  LABELS,
+  NO_PFN,
+  OPEN,
+  OPEN_RANGES,
+  OPERATIONS,
+  PROTECTIONS,
+  RETRY_REASONS,
+  SLEEPS,
+  SLOT_STATES,
+  TRACKED_RANGES
+} from "@pfnscope/protocol"
+import type { Gpc, State, Thread } from "@pfnscope/protocol"
+import { callText, gpaText, hvaText, pfnText, printable } from "./event-text.ts"
+
+/** What a leaf holds: addresses are `"0x…"`, so are frames, or `"KVM_PFN_ERR_FAULT"`. @category models @since 0.1.0 */
+export type Value = string | number | boolean
+
+/** One field of the state. `read` gives undefined where it means nothing. @category models @since 0.1.0 */
+export interface Leaf {
+  /** The actor: `mmu/0`, `mn/0`, `gpc/0`, or a thread's name. */
+  readonly subject: string
+  readonly field: ReadonlyArray<string>
+  readonly read: (s: State) => Value | undefined
+}
+
+/** Objects of values, as deep as the fields' paths. @category models @since 0.1.0 */
+export interface View {
+  readonly [key: string]: Value | View
+}
+
+/** The whole state. @category models @since 0.1.0 */
+export interface StateView {
+  readonly mmu: View
+  readonly notifier: View
+  readonly gpcs: ReadonlyArray<View & { readonly id: string }>
+  readonly threads: ReadonlyArray<View & { readonly id: string }>
+}
+
+/** A leaf's path: `gpc/0.valid`, `mmu/0.pages.0x7e0000008000.pfn`. @category queries @since 0.1.0 */
+export const pathOf = (leaf: Leaf): string => [leaf.subject, ...leaf.field].join(".")
+
+/** The name of a thread, fit to print. @category queries @since 0.1.0 */
+export const threadName = (s: State, thread: number): string =>
+  printable(s.geo.world.threads[thread]?.name ?? `thread/${thread}`)
+
+const pfn = (n: number): Value | undefined => n === NO_PFN ? undefined : pfnText(n)
+
+/** Who holds a lock: cells hold the thread plus one. */
+const owner = (s: State, holder: number): Value | undefined => holder === 0 ? undefined : threadName(s, holder - 1)
+
+const unlessZero = (n: number): Value | undefined => n === 0 ? undefined : n
+
+const some = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i)
+
+type Field = readonly [name: string | ReadonlyArray<string>, read: (s: State) => Value | undefined]
+
+const leaves = (subject: string, fields: ReadonlyArray<Field>): ReadonlyArray<Leaf> =>
+  fields.map(([name, read]) => ({ subject, field: typeof name === "string" ? [name] : name, read }))
+
+/** The page table, and the frames that something other than one mapping keeps. */
+const mmuFields = (s: State): ReadonlyArray<Field> => [
+  [["mmap_lock", "writer"], (s) => owner(s, s.mmu.mmapWriter)],
+  [["mmap_lock", "readers"], (s) => unlessZero(s.mmu.mmapReaders)],
+  ...some(s.geo.pages).flatMap((page): ReadonlyArray<Field> => {
+    const at = hvaText(s.geo.hvaOf(page))
+    return [
+      [["pages", at, "pfn"], (s) => pfn(s.mmu.pfn(page))],
+      [["pages", at, "protection"], (s) => protectionOf(s, page)]
+    ]
+  }),
+  ...some(s.geo.frames).flatMap((i) => frameFields(s, s.mmu.pfnAt(s.mmu.at(i))))
+]
+
+const protectionOf = (s: State, page: number): Value | undefined => {
+  const protection = s.mmu.protection(page)
+  return protection === 0 && s.mmu.pfn(page) === NO_PFN ? undefined : PROTECTIONS[protection]
+}
+
+const frameFields = (s: State, number: number): ReadonlyArray<Field> => {
+  if (s.mmu.frame(number) < 0) return []
+  const of = (read: (at: number, s: State) => number) => (s: State): Value | undefined => {
+    const at = s.mmu.frame(number)
+    if (at < 0 || (s.mmu.mapcount(at) === 1 && s.mmu.gup(at) === 0 && s.mmu.gather(at) === 0)) return undefined
+    return read(at, s)
+  }
+  return [
+    [["frames", pfnText(number), "mapcount"], of((at, s) => s.mmu.mapcount(at))],
+    [["frames", pfnText(number), "gup"], of((at, s) => s.mmu.gup(at))],
+    [["frames", pfnText(number), "gather"], of((at, s) => s.mmu.gather(at))]
+  ]
+}
+
+const OPEN_PHASES = Object.keys(OPEN).map((phase): Value | undefined =>
+  ({ counted: "in range_start", started: "between start and end", ending: "in range_end" })[phase]
+)
+
+const notifierFields = (s: State): ReadonlyArray<Field> => [
+  ["mn_active_invalidate_count", (s) => s.kvm.count],
+  ["mmu_invalidate_seq", (s) => s.kvm.seq],
+  ["gpc_invalidate_seq", (s) => unlessZero(s.kvm.gpcSeq)],
+  ["mmu_invalidate_in_progress", (s) => s.kvm.inProgress],
+  ["mmu_invalidate_range_start", (s) => s.kvm.inProgress === 0 ? undefined : hvaText(s.kvm.rangeStart)],
+  ["mmu_invalidate_range_end", (s) => s.kvm.inProgress === 0 ? undefined : hvaText(s.kvm.rangeEnd)],
+  ["mn_invalidate_lock", (s) => owner(s, s.kvm.mnLock)],
+  ["gpc_lock", (s) => owner(s, s.kvm.gpcLock)],
+  ["slots_lock", (s) => owner(s, s.kvm.slotsLock)],
+  ["generation", (s) => s.kvm.generation],
+  ["srcu_readers", (s) => unlessZero(s.kvm.srcuReaders(0) + s.kvm.srcuReaders(1))],
+  ...some(TRACKED_RANGES).flatMap((entry): ReadonlyArray<Field> => {
+    const of = (read: (s: State) => Value) => (s: State) => s.kvm.hullEnd(entry) === 0 ? undefined : read(s)
+    const hull = ["tracked", String(entry)]
+    return [
+      [[...hull, "start"], of((s) => hvaText(s.kvm.hullStart(entry)))],
+      [[...hull, "end"], of((s) => hvaText(s.kvm.hullEnd(entry)))],
+      [[...hull, "users"], of((s) => s.kvm.hullUsers(entry))]
+    ]
+  }),
+  ...s.threads.flatMap((t) => some(OPEN_RANGES).flatMap((depth) => openFields(s, t.id, depth))),
+  ...s.geo.world.memslots.flatMap((slot, i): ReadonlyArray<Field> => [
+    [["memslots", String(i), "state"], (s) => SLOT_STATES[s.kvm.slotState(i)]],
+    [["memslots", String(i), "gpa"], (s) => s.kvm.slotState(i) === 0 ? undefined : gpaText(slot.gpa)],
+    [["memslots", String(i), "hva"], (s) => s.kvm.slotState(i) === 0 ? undefined : hvaText(s.kvm.slotHva(i))],
+    ...some(slot.pages).map((page): Field => [
+      ["sptes", gpaText(slot.gpa + page * s.geo.pageSize)],
+      (s) => pfn(s.kvm.spte(s.geo.slotBase[i]! + page))
+    ])
+  ])
+]
+
+/** An invalidation in flight, by the thread that opened it. */
+const openFields = (s: State, t: number, depth: number): ReadonlyArray<Field> => {
+  const name = depth === 0 ? threadName(s, t) : `${threadName(s, t)} nested`
+  const of = (read: (s: State) => Value | undefined) => (s: State) =>
+    s.kvm.openPhase(t, depth) === OPEN.none ? undefined : read(s)
+  return [
+    [["in_flight", name, "start"], of((s) => hvaText(s.kvm.openStart(t, depth)))],
+    [["in_flight", name, "end"], of((s) => hvaText(s.kvm.openEnd(t, depth)))],
+    [["in_flight", name, "phase"], of((s) => OPEN_PHASES[s.kvm.openPhase(t, depth)])]
+  ]
+}
+
+const gpcFields = ({ id }: Gpc): ReadonlyArray<Field> => {
+  const of = (read: (gpc: Gpc, s: State) => Value | undefined) => (s: State) => read(s.gpcs[id]!, s)
+  return [
+    ["active", of((gpc) => gpc.active === 1)],
+    ["valid", of((gpc) => gpc.valid === 2 ? "tentative" : gpc.valid === 1)],
+    ["needs_invalidation", of((gpc) => gpc.flag === 1)],
+    ["gpa", of((gpc) => gpaText(gpc.gpa))],
+    ["uhva", of((gpc) => hvaText(gpc.uhva))],
+    ["pfn", of((gpc) => pfn(gpc.pfn))],
+    ["khva", of((gpc) => gpc.khva === NO_PFN ? undefined : `maps pfn ${pfnText(gpc.khva)}`)],
+    ["page", of((gpc, s) => pageState(s, gpc))],
+    ["generation", of((gpc) => gpc.gpa === INVALID_GPA ? undefined : gpc.generation)],
+    ["on_gpc_list", of((gpc) => gpc.listed === 1)],
+    [["lock", "readers"], of((gpc) => unlessZero(gpc.readers))],
+    [["lock", "writer"], of((gpc, s) => owner(s, gpc.writer))],
+    ["refresh_lock", of((gpc, s) => owner(s, gpc.refreshLock))]
+  ]
+}
+
+/** What became of the page that the cache maps, where memory is modelled. */
+const pageState = (s: State, gpc: Gpc): Value | undefined => {
+  const page = s.geo.pageOf(gpc.uhva)
+  if (page < 0 || gpc.pfn <= NO_PFN) return undefined
+  if (s.mmu.pfn(page) === gpc.pfn) return "mapped at uhva"
+  return s.mmu.frame(gpc.pfn) < 0 ? "freed" : "not the one mapped at uhva"
+}
+
+/** Whether the thread is inside a refresh, or a fault that looks a page up as one does. */
+const isLookingUp = (t: Thread): boolean => /^(refresh|retry|guest|gup)/.test(LABELS[t.pc]!)
+
+const threadFields = (s: State, { id }: Thread): ReadonlyArray<Field> => {
+  const of = (read: (t: Thread, s: State) => Value | undefined) => (s: State) => read(s.threads[id]!, s)
+  const lookup = (read: (t: Thread, s: State) => Value | undefined) =>
+    of((t, s) => isLookingUp(t) ? read(t, s) : undefined)
+  return [
+    ["label", of((t) => LABELS[t.pc])],
+    ["call", of((t) => t.pc === 0 ? undefined : callText(OPERATIONS[t.op]!, t.a, t.b, t.d))],
+    ["blocked", of((t) => t.blocked === 1 ? true : undefined)],
+    ["sleeps", of((t, s) => s.kvm.sleeping(t.id) === 0 ? undefined : SLEEPS[s.kvm.sleeping(t.id)])],
+    ["changes", of((t) => t.depth > 0 ? CHANGES[t.change] : undefined)],
+    ["maps_gpa", lookup((t) => t.gpa === 0 ? undefined : gpaText(t.gpa))],
+    ["maps_uhva", lookup((t) => hvaText(t.hva))],
+    ["snapshot", of((t) => /^(retry|gup|guest)/.test(LABELS[t.pc]!) ? t.snapshot : undefined)],
+    ["new_pfn", of((t) => pfn(t.newPfn))],
+    ["new_khva", of((t) => t.newKhva === NO_PFN ? undefined : `maps pfn ${pfnText(t.newKhva)}`)],
+    ["copy", of((t) => pfn(t.copy))],
+    ["retry_reason", lookup((t) => t.reason === 0 ? undefined : RETRY_REASONS[t.reason])],
+    ["retry_in_flight", lookup((t) => t.reason === 0 ? undefined : t.inFlight)],
+    ["retry_covering", lookup((t) => t.reason === 0 ? undefined : t.covering)],
+    ["khva", of((t) => /^use\.(access|leave)$/.test(LABELS[t.pc]!) ? `maps pfn ${pfnText(t.khva)}` : undefined)],
+    ["srcu", of((t) => t.srcu === 0 ? undefined : t.srcu - 1)],
+    ["ret", of((t) => unlessZero(t.ret))],
+    ["round", s.geo.world.threads[id]!.repeat > 0 ? of((t) => t.round) : () => undefined]
+  ]
+}
+
+/**
+ * The fields that a state has; those of frames are of the frames that live now. Each can be read from any other state
+ * of the same world.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const leavesOf = (s: State): ReadonlyArray<Leaf> => [
+  ...leaves("mmu/0", mmuFields(s)),
+  ...leaves("mn/0", notifierFields(s)),
+  ...s.gpcs.flatMap((gpc) => leaves(`gpc/${gpc.id}`, gpcFields(gpc))),
+  ...s.threads.flatMap((t) => leaves(threadName(s, t.id), threadFields(s, t)))
+]
+
+/** The state as a plain object. @category conversions @since 0.1.0 */
+export const viewOf = (s: State): StateView => {
+  const objectOf = (all: ReadonlyArray<Leaf>) => nest(s, all)
+  const withId = (id: string, all: ReadonlyArray<Leaf>) => ({ id, ...objectOf(all) })
+  return {
+    mmu: objectOf(leaves("mmu/0", mmuFields(s))),
+    notifier: objectOf(leaves("mn/0", notifierFields(s))),
+    gpcs: s.gpcs.map((gpc) => withId(`gpc/${gpc.id}`, leaves("", gpcFields(gpc)))),
+    threads: s.threads.map((t) => withId(threadName(s, t.id), leaves("", threadFields(s, t))))
+  }
+}
+
+const nest = (s: State, all: ReadonlyArray<Leaf>): View => {
+  const root: Record<string, Value | View> = {}
+  for (const { field, read } of all) {
+    const value = read(s)
+    if (value === undefined) continue
+    let at: Record<string, Value | View> = root
+    for (const key of field.slice(0, -1)) at = (at[key] ??= {}) as Record<string, Value | View>
+    at[field.at(-1)!] = value
+  }
+  return root
+}

@@ -1,0 +1,207 @@
+/**
+ * Real captures against what an independent script counted in them.
+ *
+ * The captures lie beside the checkout (`shared/traces`); without them the suite is skipped, and says so.
+ */
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { assert, describe, it } from "@effect/vitest"
+import { activity, fold, quantile } from "@pfnscope/projections"
+import type { Activity, GpcValidity } from "@pfnscope/projections"
+import { NOTIFIER_EVENTS } from "@pfnscope/protocol"
+import * as Effect from "effect/Effect"
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { gunzipSync } from "node:zlib"
+import type { Census } from "./census.ts"
+import { importTrace } from "./import.ts"
+import { envelopesOf, reportTrace } from "./report.ts"
+
+/** What is used of what `expected.json` says of a capture; times in µs. */
+interface Expected {
+  readonly lines: number
+  readonly span_s: number
+  readonly events: Readonly<Record<string, number>>
+  readonly invalidations: number
+  readonly inv_us: Spread
+  readonly inv_events: Readonly<Record<string, number>>
+  readonly inv_max_concurrent: number
+  readonly refreshes: number
+  readonly refreshes_with_lookup: number
+  readonly refresh_failed: number
+  readonly retries: { readonly total: number; readonly max: number; readonly hist: Readonly<Record<string, number>> }
+  readonly retry_cause: { readonly active_count: number; readonly seq_changed: number }
+  readonly retries_without_any_overlapping_invalidation: number
+  readonly refresh_us: Spread & { readonly mean: number }
+  readonly gpc_invalidated_hits: number
+  readonly check: Readonly<Record<string, number>>
+  readonly pf_stale: Readonly<Record<string, number>>
+  readonly unfinished_refreshes: number
+  readonly memslot_swaps: number
+  readonly swap_us: { readonly max: number; readonly waits: number }
+  readonly distinct_tasks: number
+  readonly stale_commits: number
+  readonly stale_commit_examples: ReadonlyArray<readonly [number, string, string, number, number]>
+  readonly invalidation_inside_window_caught_by_seq: number
+}
+
+interface Spread {
+  readonly p50: number
+  readonly p90: number
+  readonly p99: number
+  readonly max: number
+}
+
+const findTraces = (): string | undefined => {
+  let folder = import.meta.dirname
+  while (folder !== dirname(folder)) {
+    const traces = join(folder, "shared", "traces")
+    if (existsSync(join(traces, "expected.json"))) return traces
+    folder = dirname(folder)
+  }
+  return undefined
+}
+
+const traces = findTraces()
+const expectations: ReadonlyArray<readonly [string, Expected]> = traces === undefined
+  ? []
+  : Object.entries(JSON.parse(readFileSync(join(traces, "expected.json"), "utf8")) as Record<string, Expected>)
+
+/** Folds the events of a capture, and imports it but once. */
+const read = Effect.fnUntraced(function*(path: string) {
+  const trace = yield* importTrace(path)
+  const state = yield* fold(activity, envelopesOf(trace))
+  return { state, census: yield* trace.census }
+})
+
+/**
+ * Where the script and this project count differently, and why.
+ *
+ * The script takes laps that the sequence count saved from its `gpc_retry_seq` records. The probes of 6.1 have none:
+ * there the next `gpc_snap` says in `via` which test was met, so that these six are seen here.
+ */
+const CAUGHT_ON_6_1: Readonly<Record<string, number>> = { "6.1/M-2vcpu.trace.gz": 6 }
+
+/** Stale faults of 6.1 M-2vcpu in the union of the ranges in flight and in none of them; of the others there are none. */
+const HULL_ONLY: Readonly<Record<string, number>> = { "6.1/M-2vcpu.trace.gz": 290 }
+
+const skipped = traces === undefined ? " (SKIPPED: no shared/traces beside the checkout)" : ""
+
+describe.skipIf(traces === undefined)(`a real capture${skipped}`, () => {
+  for (const [name, expected] of expectations) {
+    it.effect(`counts as an independent script counted: ${name}`, () =>
+      Effect.gen(function*() {
+        const { census, state } = yield* read(join(traces!, name))
+        assert.deepStrictEqual(countsOf(state, census), wanted(name, expected))
+        assertTimes(state, expected, census)
+      }).pipe(Effect.provide(NodeFileSystem.layer)))
+  }
+
+  it.effect("shows the stale publishes where the script saw them", () =>
+    Effect.gen(function*() {
+      const report = yield* reportTrace(join(traces!, "6.12/X2.trace.gz"))
+      const lines = gunzipSync(readFileSync(join(traces!, "6.12/X2.trace.gz"))).toString().split("\n")
+      const stale = report.verdicts.find(({ id }) => id === "stale-publish")!
+      const published = stale.evidence.map(({ line }) => lines[line - 1]!).filter((line) => line.includes("gpc_commit"))
+      const examples = expectations.find(([name]) => name === "6.12/X2.trace.gz")![1].stale_commit_examples
+      assert.strictEqual(stale.verdict, "found")
+      assert.deepStrictEqual(
+        published.map((line) => /([\d.]+): gpc_commit/.exec(line)![1]),
+        examples.map(([t]) => t.toFixed(6))
+      )
+    }).pipe(Effect.provide(NodeFileSystem.layer)))
+})
+
+describe("the capture that comes with the package", () => {
+  it.effect("shows the seed's problem: retries that no invalidation of the page explains", () =>
+    Effect.gen(function*() {
+      const report = yield* reportTrace(join(import.meta.dirname, "..", "captures", "A1-6.12.trace.gz"))
+      const { census } = report.files[0]!
+      assert.deepStrictEqual([census.parsed, census.rejected], [25_071, []])
+      assert.deepInclude(report.refreshes, { completed: 195, retries: 150, unrelatedLaps: 150, lapsMax: 73 })
+      assert.deepInclude(report.invalidators[0], { comm: "gpcstorm", pid: 239, call: "madvise" })
+      const found = report.verdicts.filter(({ verdict }) => verdict !== "holds").map(({ id }) => id)
+      assert.deepStrictEqual(found, ["pessimistic-retry"])
+    }).pipe(Effect.provide(NodeFileSystem.layer)))
+})
+
+const countsOf = (s: Activity, census: Census) => ({
+  lines: census.parsed,
+  rejected: census.rejected,
+  events: sorted(census.records),
+  invalidations: s.invalidations.count,
+  byEvent: sorted(Object.fromEntries(s.invalidations.byEvent)),
+  maxInFlight: Math.max(...[...s.ranges.vms.values()].map((vm) => vm.maxInFlight)),
+  refreshes: s.refreshes.completed,
+  withLookup: s.refreshes.withLookup,
+  failed: s.refreshes.failed,
+  unfinished: s.refreshes.running.size + s.refreshes.abandoned,
+  retries: s.refreshes.retries,
+  retriesMax: s.refreshes.lapsMax - 1,
+  retriesOf: sorted(retriesOf(s.refreshes.laps)),
+  byCount: s.refreshes.retriesBy.get("count") ?? 0,
+  bySeq: s.refreshes.retriesBy.get("seq") ?? 0,
+  unrelated: s.refreshes.unrelated,
+  hits: s.invalidations.hits.count,
+  checks: [sum(s, (gpc) => gpc.checks.miss), sum(s, (gpc) => gpc.checks.hit)],
+  faults: [s.memory.mapped, s.memory.stale],
+  hullOnly: s.memory.hullOnly.count,
+  swaps: [s.memory.swaps, s.memory.waits],
+  tasks: s.threads.size,
+  stalePublishes: s.refreshes.stalePublishes.count,
+  caughtBySeq: s.refreshes.caughtBySeq.count
+})
+
+const wanted = (name: string, e: Expected): ReturnType<typeof countsOf> => ({
+  lines: e.lines,
+  rejected: [],
+  events: sorted(e.events),
+  invalidations: e.invalidations,
+  byEvent: sorted(
+    Object.fromEntries(Object.entries(e.inv_events).map(([code, n]) => [NOTIFIER_EVENTS[Number(code)]!, n]))
+  ),
+  maxInFlight: e.inv_max_concurrent,
+  refreshes: e.refreshes,
+  withLookup: e.refreshes_with_lookup,
+  failed: e.refresh_failed,
+  unfinished: e.unfinished_refreshes,
+  retries: e.retries.total,
+  retriesMax: e.retries.max,
+  retriesOf: sorted(e.retries.hist),
+  byCount: e.retry_cause.active_count,
+  bySeq: e.retry_cause.seq_changed,
+  unrelated: e.retries_without_any_overlapping_invalidation,
+  hits: e.gpc_invalidated_hits,
+  checks: [e.check["0"] ?? 0, e.check["1"] ?? 0],
+  faults: [e.pf_stale["0"] ?? 0, e.pf_stale["1"] ?? 0],
+  hullOnly: HULL_ONLY[name] ?? 0,
+  swaps: [e.memslot_swaps, e.swap_us.waits],
+  tasks: e.distinct_tasks,
+  stalePublishes: e.stale_commits,
+  caughtBySeq: CAUGHT_ON_6_1[name] ?? e.invalidation_inside_window_caught_by_seq
+})
+
+/** The script counts retries; a refresh that kept its mapping made no lap, and is not in its histogram. */
+const retriesOf = (laps: ReadonlyMap<number, number>): Record<string, number> =>
+  Object.fromEntries([...laps].filter(([n]) => n > 0).map(([n, count]) => [String(n - 1), count]))
+
+/** Exact sums and maxima; quantiles within the width of a bucket. */
+const assertTimes = (s: Activity, e: Expected, census: Census): void => {
+  // The script took the counter's ticks for seconds.
+  const nsPerUs = census.clock === "ticks" ? 1e-6 : 1000
+  const { durations } = s.invalidations
+  const refreshed = s.refreshes.durations
+  assert.approximately((s.to - s.from) / nsPerUs / 1e6, e.span_s, 0.0001)
+  for (const [got, want] of [[durations, e.inv_us], [refreshed, e.refresh_us]] as const) {
+    assert.strictEqual(got.max, Math.round(want.max * nsPerUs))
+    for (const [q, us] of [[0.5, want.p50], [0.9, want.p90], [0.99, want.p99]] as const) {
+      assert.approximately(quantile(got, q), us * nsPerUs, us * nsPerUs * 0.001)
+    }
+  }
+  assert.approximately(refreshed.sum / refreshed.count / nsPerUs, e.refresh_us.mean, 0.06)
+  assert.strictEqual(s.memory.swapDurations.max, Math.round(e.swap_us.max * nsPerUs))
+}
+
+const sorted = (record: Readonly<Record<string, number>>) => Object.fromEntries(Object.entries(record).sort())
+
+const sum = (s: Activity, of: (gpc: GpcValidity) => number): number =>
+  [...s.validity.gpcs.values()].reduce((total, gpc) => total + of(gpc), 0)

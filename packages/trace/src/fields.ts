@@ -1,0 +1,234 @@
+/**
+ * The fields of an event's body: `start=0x7e0000000000 active=-1`, or `start: 7e0000000000, len_in: 1000`.
+ *
+ * Hot: one pass over the body stores the known fields by the number of their name; nothing is allocated. A value is
+ * 64 bits wide: two halves, and a signed number that is exact for what the events need (user addresses, kernel
+ * pointers, counts).
+ *
+ * @since 0.1.0
+ */
+import { bytesOf, isText } from "./text.ts"
+
+const NAMES = [
+  "mn",
+  "kvm",
+  "start",
+  "end",
+  "event",
+  "active",
+  "seq",
+  "gseq",
+  "gpc",
+  "uhva",
+  "pfn",
+  "snap",
+  "via",
+  "gpa",
+  "uhva_arg",
+  "old_gpa",
+  "old_uhva",
+  "gen",
+  "slots_gen",
+  "ret",
+  "gfn",
+  "hva",
+  "gfn_start",
+  "gfn_end",
+  "in_prog",
+  "hull_start",
+  "hull_end",
+  "newgen",
+  "vcpu",
+  "len",
+  "len_in",
+  "prot",
+  "addr",
+  "old_len",
+  "new_len",
+  "new_addr",
+  "brk"
+] as const
+
+export type FieldName = (typeof NAMES)[number]
+
+/** The number of each field's name. */
+export const F = Object.fromEntries(NAMES.map((name, number) => [name, number])) as {
+  readonly [K in FieldName]: number
+}
+
+const EQUALS = 61
+const SPACE = 32
+const QUOTE = 34
+const MINUS = 45
+const COLON = 58
+const X = 120
+const TWO_32 = 0x1_0000_0000
+
+const NAME_BYTES = NAMES.map(bytesOf)
+
+/** A place in a table of 256 for a name: a name's length, its first, its last and its middle byte. */
+const placeOf = (bytes: Uint8Array, from: number, to: number): number =>
+  (bytes[from]! * 3 + bytes[to - 1]! * 7 + bytes[(from + to) >>> 1]! * 13 + (to - from) * 29) & 255
+
+/** The names by their place; names that share one stand behind each other. */
+const PLACES: ReadonlyArray<ReadonlyArray<number>> = Array.from(
+  { length: 256 },
+  (_, place) => NAME_BYTES.flatMap((name, number) => placeOf(name, 0, name.length) === place ? [number] : [])
+)
+
+const fieldAt = (bytes: Uint8Array, from: number, to: number): number => {
+  if (to === from) return -1
+  const here = PLACES[placeOf(bytes, from, to)]!
+  for (let i = 0; i < here.length; i++) if (isText(bytes, from, to, NAME_BYTES[here[i]!]!)) return here[i]!
+  return -1
+}
+
+/** The fields of the body read last. */
+export interface Fields {
+  /** Reads `name=value` fields; a value is hexadecimal with 0x, else decimal. */
+  readonly readPairs: (bytes: Uint8Array, from: number, to: number) => void
+  /** Reads the arguments of a syscall, `name: value, …`; a value is hexadecimal, with 0x or without. */
+  readonly readArguments: (bytes: Uint8Array, from: number, to: number) => void
+  readonly has: (field: number) => boolean
+  /** The value as a signed number: exact within ±2^53. 0 where the field is absent. */
+  readonly signed: (field: number) => number
+  /** The upper half, signed; the lower half, unsigned. */
+  readonly high: (field: number) => number
+  readonly low: (field: number) => number
+}
+
+export const makeFields = (): Fields => {
+  const stamps = new Int32Array(NAMES.length)
+  const highs = new Int32Array(NAMES.length)
+  const lows = new Uint32Array(NAMES.length)
+  const value = new Value()
+  let stamp = 0
+
+  const store = (bytes: Uint8Array, nameFrom: number, nameTo: number, from: number, to: number, hex: boolean): void => {
+    const field = fieldAt(bytes, nameFrom, nameTo)
+    // The first one counts: what follows a text may be a part of that text.
+    if (field < 0 || stamps[field] === stamp || !value.read(bytes, from, to, hex)) return
+    stamps[field] = stamp
+    highs[field] = value.high
+    lows[field] = value.low
+  }
+
+  const readPairs = (bytes: Uint8Array, from: number, to: number): void => {
+    stamp++
+    let token = from
+    for (let i = from; i < to; i++) {
+      const c = bytes[i]
+      if (c === SPACE) token = i + 1
+      else if (c === EQUALS) {
+        const end = endOfValue(bytes, i + 1, to)
+        store(bytes, token, i, i + 1, end, false)
+        token = i = end
+        token++
+      }
+    }
+  }
+
+  const readArguments = (bytes: Uint8Array, from: number, to: number): void => {
+    stamp++
+    let token = from
+    for (let i = from; i < to; i++) {
+      const c = bytes[i]
+      if (c === SPACE) token = i + 1
+      else if (c === COLON && bytes[i + 1] === SPACE) {
+        let end = i + 2
+        while (end < to && bytes[end] !== 44 && bytes[end] !== 41 && bytes[end] !== SPACE) end++
+        store(bytes, token, i, i + 2, end, true)
+        token = i = end
+        token++
+      }
+    }
+  }
+
+  return {
+    readPairs,
+    readArguments,
+    has: (field) => stamps[field] === stamp,
+    signed: (field) => stamps[field] === stamp ? highs[field]! * TWO_32 + lows[field]! : 0,
+    high: (field) => stamps[field] === stamp ? highs[field]! : 0,
+    low: (field) => stamps[field] === stamp ? lows[field]! : 0
+  }
+}
+
+/** Where a value ends: at a space, or behind the quotation mark that closes a text. */
+const endOfValue = (bytes: Uint8Array, from: number, to: number): number => {
+  let i = from
+  if (bytes[i] === QUOTE) {
+    i++
+    while (i < to && bytes[i] !== QUOTE) i++
+    return Math.min(to, i + 1)
+  }
+  while (i < to && bytes[i] !== SPACE) i++
+  return i
+}
+
+const digitOf = (c: number): number =>
+  c >= 48 && c <= 57 ? c - 48 : c >= 97 && c <= 102 ? c - 87 : c >= 65 && c <= 70 ? c - 55 : 99
+
+/** A 64-bit value being read. */
+class Value {
+  high = 0
+  low = 0
+
+  /** Reads the bytes `[from, to)`; false where they are no number. */
+  read(bytes: Uint8Array, from: number, to: number, hex: boolean): boolean {
+    if (bytes[from] === 48 && bytes[from + 1] === X) return this.readHex(bytes, from + 2, to)
+    if (hex) return this.readHex(bytes, from, to)
+    return this.readDecimal(bytes, from, to)
+  }
+
+  readHex(bytes: Uint8Array, from: number, to: number): boolean {
+    const digits = to - from
+    if (digits < 1 || digits > 16) return false
+    let high = 0
+    let low = 0
+    const split = to - 8
+    for (let i = from; i < to; i++) {
+      const d = digitOf(bytes[i]!)
+      if (d > 15) return false
+      if (i < split) high = high * 16 + d
+      else low = low * 16 + d
+    }
+    this.high = high | 0
+    this.low = low
+    return true
+  }
+
+  readDecimal(bytes: Uint8Array, from: number, to: number): boolean {
+    const negative = bytes[from] === MINUS
+    const first = negative ? from + 1 : from
+    if (to - first < 1 || to - first > 20) return false
+    let n = 0
+    for (let i = first; i < to; i++) {
+      const d = bytes[i]! - 48
+      if (d < 0 || d > 9) return false
+      n = n * 10 + d
+    }
+    if (n > Number.MAX_SAFE_INTEGER) return this.readLong(bytes, first, to, negative)
+    const high = Math.floor(n / TWO_32)
+    this.high = high | 0
+    this.low = n - high * TWO_32
+    if (negative) this.negate()
+    return true
+  }
+
+  /** A count above 2^53 is not exact as a number: its halves are. */
+  readLong(bytes: Uint8Array, from: number, to: number, negative: boolean): boolean {
+    let n = 0n
+    for (let i = from; i < to; i++) n = n * 10n + BigInt(bytes[i]! - 48)
+    this.high = Number(BigInt.asIntN(32, n >> 32n))
+    this.low = Number(BigInt.asUintN(32, n))
+    if (negative) this.negate()
+    return n < 0x1_0000_0000_0000_0000n
+  }
+
+  negate(): void {
+    const low = this.low === 0 ? 0 : TWO_32 - this.low
+    this.high = (this.low === 0 ? -this.high : -this.high - 1) | 0
+    this.low = low
+  }
+}
