@@ -1,6 +1,6 @@
 // Runs a machine of the size of a large Xen guest for a million steps, and prints what it took as JSON.
 import { memory } from "@pfnscope/journal"
-import { eventCodec, EventLog, GPA, gpaPage, GUEST, guestPage, Machine, PAGE, TIMING, times } from "@pfnscope/machine"
+import { eventCodec, EventLog, GPA, gpaPage, GUEST, guestPage, Machine, PAGE, TIMING } from "@pfnscope/machine"
 import type { RunHeader } from "@pfnscope/machine"
 import { POLICIES } from "@pfnscope/protocol"
 import type { World } from "@pfnscope/protocol"
@@ -11,6 +11,8 @@ const GPCS = 5_121
 const MM_TASKS = 8
 /** Virtual time for a little more than a million steps, ns. */
 const UNTIL = 300_000
+
+const times = <A>(n: number, f: (i: number) => A): ReadonlyArray<A> => Array.from({ length: n }, (_, i) => f(i))
 
 const world: World = {
   pageSize: PAGE,

@@ -8,6 +8,6 @@ export { Gpcs, KvmNotifier, NoSuchThread, PrimaryMmu, Threads } from "./actors.t
 export { eventCodec, EventLog, RunHeader } from "./eventLog.ts"
 export * as Machine from "./machine.ts"
 export { runHeader, type RunSettings } from "./run.ts"
-export * from "./scenario.ts"
+export { GPA, gpaPage, GUEST, guestPage, HEAP, heapPage, type Knobs, PAGE, type Scenario } from "./scenario.ts"
 export { SCENARIOS } from "./scenarios.ts"
 export { TIMING, Timing } from "./timing.ts"
