@@ -3,7 +3,6 @@
  *
  * 0 nothing found · 1 a finding · 2 usage or bad input · 3 not enough evidence · 4 a damaged log.
  */
-import type { AppendError, OpenError, ReadError } from "@pfnscope/journal"
 import * as Data from "effect/Data"
 
 /** A finding, or the lack of evidence for one: everything was printed already. */
@@ -15,8 +14,8 @@ export class Refused extends Data.TaggedError("Refused")<{ readonly code: 2 | 4;
 /** Bad input. */
 export const badInput = (message: string): Refused => new Refused({ code: 2, message: oneLine(message) })
 
-/** A journal's error as the command's. */
-export const journalRefused = (error: OpenError | AppendError | ReadError): Refused =>
-  new Refused({ code: error._tag === "Damaged" ? 4 : 2, message: oneLine(error.message) })
-
 const oneLine = (message: string): string => message.trim().split(/\s*\n\s*/).join("; ")
+
+/** A typed error as the command's: a damaged log, or else bad input. */
+export const refused = (error: { readonly _tag: string; readonly message: string }): Refused =>
+  new Refused({ code: error._tag === "Damaged" ? 4 : 2, message: oneLine(error.message) })

@@ -9,12 +9,12 @@ import * as Effect from "effect/Effect"
 import type { FileSystem } from "effect/FileSystem"
 import type { Json } from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { journalRefused } from "./ended.ts"
+import { refused } from "./ended.ts"
 import type { Refused } from "./ended.ts"
 
 /** An existing log, for reading. */
 export const openLog = (path: string): Effect.Effect<Journal<Event>, Refused, FileSystem | Scope.Scope> =>
-  Effect.mapError(file(eventCodec, { path, mode: "read" }), journalRefused)
+  Effect.mapError(file(eventCodec, { path, mode: "read" }), refused)
 
 /** A new log at `path`, or in memory when there is none. */
 export const newLog = (
@@ -25,5 +25,5 @@ export const newLog = (
   const json = JSON.parse(JSON.stringify(meta)) as Json
   return path === undefined
     ? memory(eventCodec, { meta: json })
-    : Effect.mapError(file(eventCodec, { path, mode: "create", sync: "batch", meta: json }), journalRefused)
+    : Effect.mapError(file(eventCodec, { path, mode: "create", sync: "batch", meta: json }), refused)
 }

@@ -160,10 +160,10 @@ const mostLaps = (o: Origins): number | undefined => {
   const all = [...o.progress.refreshes.running.values()].filter(({ thread }) => sampleOf(o, thread) !== undefined)
   return all.sort((a, b) => b.retries - a.retries || a.thread - b.thread)[0]?.thread
 }
-/** The turn of a refresh to show: a lap thrown away for nothing over its page, any other, or a wait. */
+/** The turn of a refresh to show: its first lap thrown away, or a wait. */
 const sampleOf = (o: Origins, thread: number): Origin | undefined => {
-  const { firstRetry, sampleRetry, waited } = o.threads[thread]!
-  return sampleRetry ?? firstRetry ?? waited
+  const { firstRetry, waited } = o.threads[thread]!
+  return firstRetry ?? waited
 }
 const lapScene = (o: Origins, thread: number): Scene => {
   const { lastRetry, refresh } = o.threads[thread]!
@@ -248,6 +248,38 @@ const take = (table: Table, scene: Scene, envelope: Envelope<Event>): void => {
     table.lap.set(thread, lap + 1)
   }
 }
+/** Events that a table can do without: they say nothing about who may use which page when. */
+const IRRELEVANT: ReadonlySet<Event["_tag"]> = new Set([
+  "Returned",
+  "Blocked",
+  "Locked",
+  "Unlocked",
+  "SrcuEntered",
+  "SrcuLeft",
+  "SlotsRead",
+  "Translated",
+  "RefPut",
+  "FrameAllocated",
+  "Mapped",
+  "Listed",
+  "Noted",
+  "WalkReturned"
+])
+
+/** Whether an event is about the scene's cache, its page or its frames; an event of neither is taken, a range is. */
+const isRelevant = (scene: Scene, data: Event): boolean => {
+  if (IRRELEVANT.has(data._tag)) return false
+  if ("gpc" in data) return data.gpc === scene.gpc
+  if (data._tag === "PteChanged" || data._tag === "PageFaulted") return scene.page < 0 || data.hva === scene.page
+  if (data._tag === "PageFreed") return scene.pfns.has(data.pfn)
+  return true
+}
+
+/** Whether an event belongs to the retry loop, which laps fold. */
+const isOfLoop = (data: Event): boolean =>
+  data._tag === "Snapshotted" || data._tag === "PfnResolved" || data._tag === "RetryTested" ||
+  data._tag === "RetryDecided" || data._tag === "Waited" || data._tag === "FlagSet" || data._tag === "ValidCleared"
+
 const add = (table: Table, scene: Scene, envelope: Envelope<Event>): void => {
   const { data } = envelope
   let column = table.columns.indexOf(data.thread)

@@ -1,1 +1,12 @@
-export {}
+/**
+ * What the projections found, as text and as JSON.
+ *
+ * @since 0.1.0
+ */
+export * from "./event.ts"
+export * from "./race.ts"
+export * from "./report.ts"
+export * from "./run.ts"
+export * from "./table.ts"
+export * from "./travel.ts"
+export * from "./verify.ts"

@@ -1,0 +1,168 @@
+/**
+ * A race as a table of two columns (or three), at most 72 characters wide, to be pasted in a mail.
+ *
+ * Kernel functions at their outermost steps, what they do indented below them; time runs downwards.
+ *
+ * @since 0.1.0
+ */
+import type { Race, RaceRow } from "@pfnscope/projections"
+import { fieldText, hvaText } from "@pfnscope/projections"
+import type { Event } from "@pfnscope/protocol"
+import { CAVEAT, counted, duration } from "./table.ts"
+
+/** Characters of a line. @category constants @since 0.1.0 */
+export const RACE_WIDTH = 72
+
+/** Columns side by side at the most; with more threads each row names its own. */
+const COLUMNS = 3
+
+/** The short words for an event in a table. */
+const wordsOf = (event: Event): ReadonlyArray<string> => {
+  switch (event._tag) {
+    case "Called":
+      return [fieldText(event)]
+    case "RangeStartCalled":
+      return ["invalidate_range_start", `  [${short(event.start)}, ${short(event.end)}) ${event.event}`]
+    case "CountIncremented":
+      return [`  active_count => ${event.count}`]
+    case "CountDecremented":
+      return [`  active_count => ${event.count}`]
+    case "StartReturned":
+      return ["  range_start returns"]
+    case "EndCalled":
+      return ["invalidate_range_end"]
+    case "EndReturned":
+      return ["  range_end returns"]
+    case "GpcVisited":
+      return [event.hit ? "  walk: the cache is valid" : "  walk: nothing to invalidate"]
+    case "GpcInvalidated":
+      return ["  gpc->valid = false"]
+    case "SeqBumped":
+      return [`  mmu_invalidate_seq = ${event.seq}`]
+    case "GpcSeqBumped":
+      return [`  gpc_invalidate_seq = ${event.seq}`]
+    case "MmuLockHeld":
+      return [`  in_progress = ${event.inProgress}`]
+    case "PteChanged":
+      return [`PTE(U) = ${event.pfn === 0 ? "none" : frame(event.pfn)}`]
+    case "PageFaulted":
+      return [`fault: PTE(U) = ${frame(event.pfn)}`]
+    case "PageFreed":
+      return [`${frame(event.pfn)} is freed`]
+    case "RefreshEntered":
+      return ["kvm_gpc_refresh"]
+    case "ValidCleared":
+      return ["  valid = false"]
+    case "ValidSet":
+      return ["  valid = true"]
+    case "FlagSet":
+      return ["  needs_invalidation = true"]
+    case "Snapshotted":
+      return [`  snapshot seq = ${event.seq}`]
+    case "PfnResolved":
+      return [`  hva_to_pfn(U) = ${event.pfn < 0 ? "error" : frame(event.pfn)}`]
+    case "RetryTested":
+      return [`  ${event.reason}: ${event.met ? "retry" : "go on"}`]
+    case "RetryDecided":
+      return [`  retry: ${event.reason}`, event.covering === 0 ? "         (no range over U)" : "         (a range over U)"]
+    case "Published":
+      return [`  valid = true, pfn = ${event.pfn < 0 ? "error" : frame(event.pfn)}`]
+    case "MappingStored":
+      return [`  pfn = ${event.pfn < 0 ? "error" : frame(event.pfn)}`]
+    case "RefreshReturned":
+      return [`  refresh returns ${event.ret}`]
+    case "ReaderEntered":
+      return ["read_lock(&gpc->lock)"]
+    case "Checked":
+      return [`kvm_gpc_check() == ${event.ok}`]
+    case "KhvaAccessed":
+      return [`access *khva: ${event.pfn <= 0 ? "NULL" : frame(event.pfn)}`]
+    case "ReaderLeft":
+      return ["read_unlock(&gpc->lock)"]
+    case "HullChanged":
+      return [`  hull = [${short(event.start)}, ${short(event.end)})`]
+    case "Waited":
+      return [event.pending ? "  waits for invalidations" : "  nothing to wait for"]
+    default:
+      return [`${event._tag} ${fieldText(event)}`.trim()]
+  }
+}
+
+const frame = (pfn: number): string => `pfn ${pfn.toString(16)}`
+
+/** An address by its last digits, as in kernel mails: `7e00..8000`. */
+const short = (hva: number): string => {
+  const text = hvaText(hva)
+  return text.length <= 10 ? text : `${text.slice(2, 6)}..${text.slice(-5)}`
+}
+
+/** Breaks a line at a width; what continues is indented by four more. */
+const wrap = (text: string, width: number): ReadonlyArray<string> => {
+  if (text.length <= width) return [text]
+  const indent = `${/^ */.exec(text)![0]}    `
+  const space = text.lastIndexOf(" ", width)
+  const at = space > indent.length ? space : width
+  return [text.slice(0, at), ...wrap(indent + text.slice(at).trimStart(), width)]
+}
+
+/** A row's words, at most `width` wide. */
+const linesOf = (row: RaceRow, width: number): ReadonlyArray<string> => {
+  const words = row.kind === "event"
+    ? wordsOf(row.envelope.data)
+    : [`  ... ${counted(row.laps, "lap")} more, ${duration(row.nanos)} ...`]
+  return words.flatMap((word) => wrap(word, width))
+}
+
+const sideBySide = ({ rows, threads }: Race): ReadonlyArray<string> => {
+  const columns = Math.max(1, threads.length)
+  const width = Math.floor((RACE_WIDTH - 1 - 2 * (columns - 1)) / columns)
+  const place = (column: number, text: string) => ` ${" ".repeat(column * (width + 2))}${text}`.trimEnd()
+  const heads = threads.map((name, i) => `CPU${i} ${name}`.slice(0, width))
+  const across = (texts: ReadonlyArray<string>) => ` ${texts.map((text) => text.padEnd(width)).join("  ")}`.trimEnd()
+  return [
+    across(heads),
+    across(heads.map((head) => "-".repeat(head.length))),
+    ...rows.flatMap((row) => linesOf(row, width).map((line) => place(row.column, line)))
+  ]
+}
+
+/** More threads than columns: each row says whose it is. */
+const rowByRow = ({ rows, threads }: Race): ReadonlyArray<string> => {
+  const width = Math.min(16, Math.max(...threads.map((name) => name.length)))
+  return rows.flatMap((row) => {
+    const name = (threads[row.column] ?? "").slice(0, width)
+    return linesOf(row, RACE_WIDTH - width - 3).map((line, i) => ` ${(i === 0 ? name : "").padEnd(width)}  ${line}`.trimEnd())
+  })
+}
+
+const endingOf = ({ ending }: Race): string => {
+  switch (ending.kind) {
+    case "violated":
+      return `*** ${ending.property.id} ${ending.property.name} violated at #${ending.seq}: not so: ${ending.property.statement} ***`
+    case "laps":
+      return `*** no progress: ${counted(ending.laps, "lap")} thrown away in ${duration(ending.nanos)}, ` +
+        `${ending.unrelated} of them for nothing over the page ***`
+    case "position":
+      return `(up to #${ending.seq})`
+  }
+}
+
+/** A race as text: no line is longer than 72 characters. @category text @since 0.1.0 */
+export const raceText = (race: Race): string => {
+  const about = race.gpc < 0 ? [] : [`U = uhva of gpc/${race.gpc}${race.uhva < 0 ? "" : ` = ${hvaText(race.uhva)}`}`, ""]
+  const body = race.threads.length > COLUMNS ? rowByRow(race) : sideBySide(race)
+  return [...about, ...body, "", ...wrap(` ${endingOf(race)}`, RACE_WIDTH), ...wrap(` ${CAVEAT}`, RACE_WIDTH)].join("\n")
+}
+
+/** A race as JSON: its rows with the positions of their events. @category json @since 0.1.0 */
+export const raceJson = (race: Race): unknown => ({
+  threads: race.threads,
+  gpc: race.gpc,
+  uhva: race.uhva < 0 ? null : hvaText(race.uhva),
+  rows: race.rows.map((row) =>
+    row.kind === "event"
+      ? { thread: race.threads[row.column], seq: row.envelope.seq, type: row.envelope.type }
+      : { thread: race.threads[row.column], laps: row.laps, events: row.events, nanos: row.nanos }
+  ),
+  ending: race.ending
+})

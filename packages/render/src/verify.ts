@@ -1,0 +1,25 @@
+/**
+ * The integrity of a log.
+ *
+ * @since 0.1.0
+ */
+import { counted } from "./table.ts"
+
+/** What a verification found. @category models @since 0.1.0 */
+export interface Verified {
+  readonly ok: boolean
+  readonly events: number
+  readonly batches: number
+  readonly head: string
+  readonly damage: { readonly byte: number; readonly seq: number; readonly reason: string } | null
+  readonly torn: { readonly byte: number; readonly bytes: number } | null
+}
+
+/** A verification as text. @category text @since 0.1.0 */
+export const verifyText = (path: string, { batches, damage, events, head, torn }: Verified): string =>
+  [
+    `${path}: ${counted(events, "event")} in ${counted(batches, "batch", "batches")}, head ${head}`,
+    ...(damage === null ? [] : [`  damaged at byte ${damage.byte}, event #${damage.seq}: ${damage.reason}`]),
+    ...(torn === null ? [] : [`  torn at byte ${torn.byte}: ${counted(torn.bytes, "byte")} of a batch that was never finished`]),
+    ...(damage === null && torn === null ? ["  sound: every frame, checksum and hash"] : [])
+  ].join("\n")
