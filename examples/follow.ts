@@ -13,7 +13,9 @@ const policy = POLICIES.find(({ name }) => name === "mainline-6.12")!
 
 const program = Effect.gen(function*() {
   const log = yield* memory(eventCodec)
-  const machine = yield* Machine.make(runHeader(scenario, policy, { seed: 7 })).pipe(Effect.provideService(EventLog, log))
+  const machine = yield* Machine.make(runHeader(scenario, policy, { seed: 7 })).pipe(
+    Effect.provideService(EventLog, log)
+  )
   const retries = machine.events.pipe(
     Stream.filter(({ data }) => data._tag === "RetryDecided"),
     Stream.take(3),

@@ -4,7 +4,9 @@ import { join } from "node:path"
 
 it("the example that follows a run sees unrelated retries under mainline-6.12", () => {
   const script = join(import.meta.dirname, "../examples/follow.ts")
-  const { status, stderr, stdout } = spawnSync(process.execPath, ["--conditions=pfnscope-source", script], { encoding: "utf8" })
+  const { status, stderr, stdout } = spawnSync(process.execPath, ["--conditions=pfnscope-source", script], {
+    encoding: "utf8"
+  })
   assert.strictEqual(stderr, "")
   assert.strictEqual(status, 0)
   assert.match(stdout, /^#\d+ gpc\/0 throws its lap away$/m)

@@ -11,7 +11,10 @@ const root = join(import.meta.dirname, "..")
 const docs = join(root, "docs")
 
 const run = (command: string, cwd: string): string => {
-  const shell = command.replaceAll(/\bpfnscope\b(?=\s)/g, `"${process.execPath}" "${join(root, "apps/cli/bin/pfnscope.js")}"`)
+  const shell = command.replaceAll(
+    /\bpfnscope\b(?=\s)/g,
+    `"${process.execPath}" "${join(root, "apps/cli/bin/pfnscope.js")}"`
+  )
   const { status, stderr, stdout } = spawnSync("sh", ["-c", shell], {
     cwd,
     encoding: "utf8",
@@ -36,7 +39,10 @@ describe("the transcripts of", () => {
     it(`docs/${name} print what they say`, () => {
       const cwd = mkdtempSync(join(tmpdir(), "pfnscope-docs-"))
       cpSync(join(root, "packages/trace/captures"), cwd, { recursive: true })
-      cpSync(join(root, "examples"), join(cwd, "examples"), { recursive: true, filter: (file) => !file.includes("node_modules") })
+      cpSync(join(root, "examples"), join(cwd, "examples"), {
+        recursive: true,
+        filter: (file) => !file.includes("node_modules")
+      })
       const now = rerun(page, cwd)
       rmSync(cwd, { recursive: true })
       if (process.env["UPDATE"] === "1") writeFileSync(path, now)

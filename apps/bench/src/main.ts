@@ -88,8 +88,12 @@ const main = Effect.gen(function*() {
   yield* Console.log(`  machine, memory journal, steps                       ${kilo(figures.memory)}`)
   yield* Console.log(`  machine, file journal without sync, steps            ${kilo(figures.never)}`)
   yield* Console.log(`  machine, file journal synced by batch, steps         ${kilo(figures.batch)}`)
-  yield* Console.log(ratio("steps with the memory journal / ping-pong messages", median(figures.memory) / median(figures.pingPong), 0.4))
-  yield* Console.log(ratio("steps with the synced file / with the memory journal", median(figures.batch) / median(figures.memory), 0.8))
+  yield* Console.log(
+    ratio("steps with the memory journal / ping-pong messages", median(figures.memory) / median(figures.pingPong), 0.4)
+  )
+  yield* Console.log(
+    ratio("steps with the synced file / with the memory journal", median(figures.batch) / median(figures.memory), 0.8)
+  )
 })
 
 await Effect.runPromise(Effect.provide(main, NodeFileSystem.layer))

@@ -41,7 +41,9 @@ export const parseFilter = (text: string): Effect.Effect<Filter, Refused> => {
     for (const part of alternative.split("&&")) {
       const filter = comparison(part)
       if (filter === undefined) {
-        return Effect.fail(badInput(`filter ${JSON.stringify(part.trim())}: expected TYPE, FIELD==VALUE or FIELD!=VALUE`))
+        return Effect.fail(
+          badInput(`filter ${JSON.stringify(part.trim())}: expected TYPE, FIELD==VALUE or FIELD!=VALUE`)
+        )
       }
       all.push(filter)
     }

@@ -25,7 +25,9 @@ export const nearest = (name: string, names: ReadonlyArray<string>): ReadonlyArr
     .map(({ candidate }) => candidate)
 
 const unknown = (what: string, name: string, names: ReadonlyArray<string>): Refused =>
-  badInput(`no ${what} ${JSON.stringify(name)}; the nearest: ${nearest(name, names).join(", ")} (pfnscope list has all)`)
+  badInput(
+    `no ${what} ${JSON.stringify(name)}; the nearest: ${nearest(name, names).join(", ")} (pfnscope list has all)`
+  )
 
 /** The scenario of that name. */
 export const scenarioOf = (name: string): Effect.Effect<Scenario, Refused> => {

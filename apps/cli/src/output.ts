@@ -1,9 +1,9 @@
 /**
  * What commands print: data on stdout, nothing else.
  */
+import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as Flag from "effect/cli/Flag"
 
 /** `--json`, which every command has. */
 export const jsonFlag = Flag.Boolean("json").pipe(

@@ -26,6 +26,13 @@ const roundTrip = <E>(codec: Codec<E>, event: E): E => decode(codec, codec.typeO
 
 const wrong = (event: unknown) => () => encode(codec, event as Toy)
 
+/** A codec of one field that is one of some words, annotated as a vocabulary or not. */
+const withLiterals = (annotated: boolean, ...names: ReadonlyArray<string>) => {
+  const literals = Schema.Literals(names)
+  const name = annotated ? literals.annotate({ vocabulary: "name" }) : literals
+  return Codec.packed("toy", Schema.Union([Schema.TaggedStruct("Named", { name })]))
+}
+
 /** A schema that can be packed, and its values. */
 interface Packable {
   readonly schema: Schema.Top
@@ -227,11 +234,6 @@ describe("versions of an event", () => {
   })
 
   it("are not needed when a vocabulary grows at its end, and are when other literals do", () => {
-    const withLiterals = (annotated: boolean, ...names: ReadonlyArray<string>) => {
-      const literals = Schema.Literals(names)
-      const name = annotated ? literals.annotate({ vocabulary: "name" }) : literals
-      return Codec.packed("toy", Schema.Union([Schema.TaggedStruct("Named", { name })]))
-    }
     const old = withLiterals(true, "a", "b")
     const grown = withLiterals(true, "a", "b", "c")
     const read = grown.decoder(old.types[0]!)

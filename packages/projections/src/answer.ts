@@ -62,7 +62,11 @@ export const whyValid = (o: Origins, g: number): Answer => {
   const name = `gpc/${g}`
   if (gpc.valid !== 0) return whyIsValid(o, g, valid, mapping)
   const refresher = o.threads.findIndex((t) => gpcOf(t.refresh) === g)
-  const running = refresher < 0 ? undefined : isStopped(o, refresher) ? whyThread(o, refresher) : whereRefresh(o, refresher)
+  const running = refresher < 0
+    ? undefined
+    : isStopped(o, refresher)
+    ? whyThread(o, refresher)
+    : whereRefresh(o, refresher)
   const also = running === undefined ? "" : `; ${running.text}`
   const from = [valid, ...(running?.from ?? [])]
   if (valid === undefined) return { text: `${name} is invalid: nothing in this log has made it valid${also}`, from }
@@ -206,7 +210,9 @@ const whySleeps = (o: Origins, thread: number): Answer => {
 export const whyCount = (o: Origins): Answer => {
   const { kvm } = o.at.state
   const open = o.threads.flatMap((t) => t.open)
-  if (kvm.count === 0) return { text: "mn_active_invalidate_count is 0: no invalidation is in flight", from: [o.counted] }
+  if (kvm.count === 0) {
+    return { text: "mn_active_invalidate_count is 0: no invalidation is in flight", from: [o.counted] }
+  }
   const openers = open.map((range) => `${by(o, range)} since ${since(o, range)} over ${rangeOf(range)}`)
   const known = openers.length === 0 ? "the log does not show who opened them" : openers.join("; ")
   return { text: `mn_active_invalidate_count is ${kvm.count}: ${known}`, from: open }

@@ -51,38 +51,38 @@ export const pfnText = (pfn: number): string =>
 /** A half-open range of host virtual memory as text. @category text @since 0.1.0 */
 export const rangeText = (start: number, end: number): string => `[${hvaText(start)}, ${hvaText(end)})`
 
+const gpcArgument = (n: number) => `gpc/${n}`
+const slotArgument = (n: number) => `slot ${n}`
+const span = [hvaText, hvaText]
+
 /** How the arguments of an operation are written, in their order. */
-const ARGUMENTS: Readonly<Partial<Record<Operation, ReadonlyArray<(n: number) => string>>>> = (() => {
-  const gpc = (n: number) => `gpc/${n}`
-  const slot = (n: number) => `slot ${n}`
-  const span = [hvaText, hvaText]
-  return {
-    pause: [(n: number) => `${n} ns`],
-    touch: [hvaText],
-    madvise: span,
-    munmap: span,
-    mmap: span,
-    mremap: [...span, hvaText],
-    mprotect: [...span, (n: number) => PROTECTIONS[n] ?? String(n)],
-    fork: span,
-    migrate: [hvaText],
-    ksm_merge: [hvaText, hvaText],
-    thp_collapse: span,
-    thp_split: span,
-    clear_soft_dirty: [],
-    set_memslot: [slot, hvaText],
-    delete_memslot: [slot],
-    gpc_activate: [gpc, gpaText],
-    gpc_activate_hva: [gpc, hvaText],
-    gpc_deactivate: [gpc],
-    gpc_refresh: [gpc],
-    gpc_read: [gpc],
-    gpc_use: [gpc],
-    gpc_write_own: [gpc, gpaText],
-    guest_fault: [gpaText],
-    unknown: []
-  }
-})()
+const ARGUMENTS: Readonly<Partial<Record<Operation, ReadonlyArray<(n: number) => string>>>> = {
+  pause: [(n: number) => `${n} ns`],
+  touch: [hvaText],
+  madvise: span,
+  munmap: span,
+  mmap: span,
+  mremap: [...span, hvaText],
+  mprotect: [...span, (n: number) => PROTECTIONS[n] ?? String(n)],
+  fork: span,
+  migrate: [hvaText],
+  ksm_merge: [hvaText, hvaText],
+  thp_collapse: span,
+  thp_split: span,
+  clear_soft_dirty: [],
+  set_memslot: [slotArgument, hvaText],
+  delete_memslot: [slotArgument],
+  gpc_activate: [gpcArgument, gpaText],
+  gpc_activate_hva: [gpcArgument, hvaText],
+  gpc_deactivate: [gpcArgument],
+  gpc_refresh: [gpcArgument],
+  gpc_read: [gpcArgument],
+  gpc_use: [gpcArgument],
+  gpc_write_own: [gpcArgument, gpaText],
+  guest_fault: [gpaText],
+  unknown: [],
+  brk: [hvaText]
+}
 
 /**
  * An operation as the call it is: `madvise(0x7f1000000000, 0x7f1000004000, DONTNEED)`.

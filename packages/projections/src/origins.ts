@@ -351,7 +351,11 @@ const noteThread = (t: ThreadOrigins, e: Event, origin: Origin): void => {
       break
     case "RefreshEntered":
       t.refresh = origin
-      t.resolved = t.published = t.firstRetry = t.lastRetry = undefined
+      t.resolved =
+        t.published =
+        t.firstRetry =
+        t.lastRetry =
+          undefined
       break
     case "RefreshReturned":
       t.refresh = t.resolved = undefined

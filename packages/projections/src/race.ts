@@ -106,7 +106,7 @@ export const race = Effect.fn("projections.race")(
     yield* travel(log, position, (event) => advanceOrigins(o, event))
     yield* arrived(position, o.at.seq)
     const scene = sceneOf(o)
-    const table = newTable(scene)
+    const table = newTable()
     yield* Stream.runForEachArray(
       log.read({ from: scene.from, to: scene.to }),
       (chunk) => Effect.sync(() => chunk.forEach((event) => take(table, scene, event)))
@@ -153,7 +153,8 @@ const violationScene = (o: Origins, last: Origin): Scene => {
   const events = explanationOf(...last.because)
   const property = PROPERTIES.find(({ id }) => id === data.property)!
   const gpc = data.gpc >= 0 ? data.gpc : gpcAmong(events)
-  return scene(o, events, gpc, { kind: "violated", property, seq, gpc: data.gpc })
+  const judged = last.envelope.cause ?? seq
+  return scene(o, events, gpc, { kind: "violated", property, seq: judged, gpc: data.gpc })
 }
 /** The thread whose running refresh has thrown away most laps. */
 const mostLaps = (o: Origins): number | undefined => {
@@ -219,14 +220,8 @@ const gpcAmong = (events: ReadonlyArray<Envelope<Event>>): number => {
   }
   return -1
 }
-const newTable = (scene: Scene): Table => ({
-  columns: [],
-  rows: [],
-  root: new Map(),
-  lap: new Map(),
-  chosen: 0,
-  ...(scene.from > scene.to ? { rows: [] } : {})
-})
+const newTable = (): Table => ({ columns: [], rows: [], root: new Map(), lap: new Map(), chosen: 0 })
+
 const take = (table: Table, scene: Scene, envelope: Envelope<Event>): void => {
   const { data, seq } = envelope
   const { thread } = data

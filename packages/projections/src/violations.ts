@@ -16,10 +16,17 @@ import type { Refreshes } from "./refreshes.ts"
 import { evolveWaits, noWaits } from "./waits.ts"
 import type { Waits } from "./waits.ts"
 
-/** A violation: the property, its position, the time (ns) and the cache it concerns, or -1. @category models @since 0.1.0 */
+/**
+ * A violation: the property, the position where it was written down and that of the event it was judged at (the access,
+ * the return of range_start …), the time (ns) and the cache it concerns, or -1.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Violation {
   readonly property: PropertyId
   readonly seq: number
+  readonly judged: number
   readonly t: number
   readonly gpc: number
 }
@@ -38,11 +45,11 @@ export const violations: Projection<Violations> = {
   name: "violations",
   version: 1,
   init: () => ({ counts: new Map(), list: [] }),
-  evolve: (state, { data, seq, t }) => {
+  evolve: (state, { cause, data, seq, t }) => {
     if (data._tag !== "PropertyViolated") return state
     const count = (state.counts.get(data.property) ?? 0) + 1
     state.counts.set(data.property, count)
-    if (count <= KEPT) state.list.push({ property: data.property, seq, t, gpc: data.gpc })
+    if (count <= KEPT) state.list.push({ property: data.property, seq, judged: cause ?? seq, t, gpc: data.gpc })
     return state
   }
 }
@@ -146,7 +153,7 @@ export const verdictsOf = (state: VerdictState): ReadonlyArray<PropertyVerdict> 
     const written = state.violations.list.filter((violation) => violation.property === id)
     const starved = id === "P6" || id === "P7" ? starvedIn(state, id) : notFound()
     const count = (state.violations.counts.get(id) ?? 0) + starved.count
-    const evidence = [...written.map(({ seq }) => ({ seq, src: undefined })), ...starved.evidence]
+    const evidence = [...written.map(({ judged }) => ({ seq: judged, src: undefined })), ...starved.evidence]
       .sort((a, b) => a.seq - b.seq)
     const first = evidence[0]?.seq ?? null
     const verdict = count > 0 ? "violated" : state.lost.length > 0 ? "unknown" : "holds"

@@ -9,6 +9,7 @@ import type { Event, PropertyId, State } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { whyCount, whyEvent, whyField, whyThread, whyValid } from "./answer.ts"
 import type { Answer } from "./answer.ts"
 import { fieldText } from "./event-text.ts"
@@ -86,7 +87,8 @@ export const why = Effect.fn("projections.why")(
     position: Position
   ): Effect.fn.Return<Why, E | NotAWorld | NoSuchPosition | UnknownSubject> {
     const o = noOrigins(yield* worldOf(log))
-    const what = parseSubject(subject, o.at.state)
+    const parsed = parseSubject(subject, o.at.state)
+    const what = parsed?.kind === "event" ? yield* asWritten(log, parsed) : parsed
     const unknown = (known: ReadonlyArray<string>) => new UnknownSubject({ subject, known })
     if (what === undefined) return yield* unknown([...actorsOf(o.at.state), "#SEQ", "P1@#SEQ", "gpc/0.valid"])
     const asOf = what.kind === "event" ? atSeq(what.seq) : position
@@ -105,6 +107,20 @@ export const why = Effect.fn("projections.why")(
     return { subject, seq: o.at.seq, answer: answer.text, chain: links }
   }
 )
+
+/** Events after the judged one in which a violation of it is written down. */
+const WRITTEN_WITHIN = 32
+
+/** A violation that is named by the event it was judged at, as where it was written down. */
+const asWritten = Effect.fnUntraced(function*<E>(log: Log<E>, subject: Subject & { readonly kind: "event" }) {
+  const { property, seq } = subject
+  if (property === undefined) return subject
+  const written = yield* log.read({ from: seq, to: seq + WRITTEN_WITHIN }).pipe(
+    Stream.filter(({ cause, data }) => data._tag === "PropertyViolated" && data.property === property && cause === seq),
+    Stream.runHead
+  )
+  return Option.match(written, { onNone: () => subject, onSome: (event) => ({ ...subject, seq: event.seq }) })
+})
 
 /** Folds the log up to a position; returns the event that changed the leaf last. */
 const follow = Effect.fnUntraced(

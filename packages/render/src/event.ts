@@ -46,11 +46,13 @@ const writersOf = (tag: EventTag): ReadonlyMap<string, (n: number) => string> =>
   const known = writers.get(tag)
   if (known !== undefined) return known
   const schemas = schemaOf(tag).fields as Readonly<Record<string, { readonly ast: SchemaAST.AST }>>
-  const made = new Map(fieldsOf(tag).flatMap((field) => {
-    const identifier = SchemaAST.resolveIdentifier(schemas[field]!.ast)
-    const write = identifier === undefined ? undefined : ADDRESSES[identifier]
-    return write === undefined ? [] : [[field, write] as const]
-  }))
+  const made = new Map(
+    fieldsOf(tag).flatMap((field) => {
+      const identifier = SchemaAST.resolveIdentifier(schemas[field]!.ast)
+      const write = identifier === undefined ? undefined : ADDRESSES[identifier]
+      return write === undefined ? [] : [[field, write] as const]
+    })
+  )
   writers.set(tag, made)
   return made
 }

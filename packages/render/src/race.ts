@@ -7,6 +7,7 @@
  */
 import type { Race, RaceRow } from "@pfnscope/projections"
 import { fieldText, hvaText } from "@pfnscope/projections"
+import { TASK_SIZE } from "@pfnscope/protocol"
 import type { Event } from "@pfnscope/protocol"
 import { CAVEAT, counted, duration } from "./table.ts"
 
@@ -44,7 +45,7 @@ const wordsOf = (event: Event): ReadonlyArray<string> => {
     case "MmuLockHeld":
       return [`  in_progress = ${event.inProgress}`]
     case "PteChanged":
-      return [`PTE(U) = ${event.pfn === 0 ? "none" : frame(event.pfn)}`]
+      return [`PTE(U) = ${event.pfn === 0 ? "none" : frame(event.pfn)}${protection(event.protection)}`]
     case "PageFaulted":
       return [`fault: PTE(U) = ${frame(event.pfn)}`]
     case "PageFreed":
@@ -64,7 +65,10 @@ const wordsOf = (event: Event): ReadonlyArray<string> => {
     case "RetryTested":
       return [`  ${event.reason}: ${event.met ? "retry" : "go on"}`]
     case "RetryDecided":
-      return [`  retry: ${event.reason}`, event.covering === 0 ? "         (no range over U)" : "         (a range over U)"]
+      return [
+        `  retry: ${event.reason}`,
+        event.covering === 0 ? "         (no range over U)" : "         (a range over U)"
+      ]
     case "Published":
       return [`  valid = true, pfn = ${event.pfn < 0 ? "error" : frame(event.pfn)}`]
     case "MappingStored":
@@ -88,21 +92,25 @@ const wordsOf = (event: Event): ReadonlyArray<string> => {
   }
 }
 
+/** What an entry allows, where that is worth a word. */
+const protection = (name: string): string => name === "write" || name === "absent" ? "" : `, ${name}`
+
 const frame = (pfn: number): string => `pfn ${pfn.toString(16)}`
 
 /** An address by its last digits, as in kernel mails: `7e00..8000`. */
 const short = (hva: number): string => {
+  if (hva === TASK_SIZE) return "TASK_SIZE"
   const text = hvaText(hva)
   return text.length <= 10 ? text : `${text.slice(2, 6)}..${text.slice(-5)}`
 }
 
-/** Breaks a line at a width; what continues is indented by four more. */
-const wrap = (text: string, width: number): ReadonlyArray<string> => {
+/** Breaks a line at a width; what continues is indented by so many more. */
+const wrap = (text: string, width: number, more = 4): ReadonlyArray<string> => {
   if (text.length <= width) return [text]
-  const indent = `${/^ */.exec(text)![0]}    `
+  const indent = /^ */.exec(text)![0] + " ".repeat(more)
   const space = text.lastIndexOf(" ", width)
   const at = space > indent.length ? space : width
-  return [text.slice(0, at), ...wrap(indent + text.slice(at).trimStart(), width)]
+  return [text.slice(0, at), ...wrap(indent + text.slice(at).trimStart(), width, 0)]
 }
 
 /** A row's words, at most `width` wide. */
@@ -131,7 +139,9 @@ const rowByRow = ({ rows, threads }: Race): ReadonlyArray<string> => {
   const width = Math.min(16, Math.max(...threads.map((name) => name.length)))
   return rows.flatMap((row) => {
     const name = (threads[row.column] ?? "").slice(0, width)
-    return linesOf(row, RACE_WIDTH - width - 3).map((line, i) => ` ${(i === 0 ? name : "").padEnd(width)}  ${line}`.trimEnd())
+    return linesOf(row, RACE_WIDTH - width - 3).map((line, i) =>
+      ` ${(i === 0 ? name : "").padEnd(width)}  ${line}`.trimEnd()
+    )
   })
 }
 
@@ -149,9 +159,13 @@ const endingOf = ({ ending }: Race): string => {
 
 /** A race as text: no line is longer than 72 characters. @category text @since 0.1.0 */
 export const raceText = (race: Race): string => {
-  const about = race.gpc < 0 ? [] : [`U = uhva of gpc/${race.gpc}${race.uhva < 0 ? "" : ` = ${hvaText(race.uhva)}`}`, ""]
+  const about = race.gpc < 0
+    ? []
+    : [`U = uhva of gpc/${race.gpc}${race.uhva < 0 ? "" : ` = ${hvaText(race.uhva)}`}`, ""]
   const body = race.threads.length > COLUMNS ? rowByRow(race) : sideBySide(race)
-  return [...about, ...body, "", ...wrap(` ${endingOf(race)}`, RACE_WIDTH), ...wrap(` ${CAVEAT}`, RACE_WIDTH)].join("\n")
+  return [...about, ...body, "", ...wrap(` ${endingOf(race)}`, RACE_WIDTH), ...wrap(` ${CAVEAT}`, RACE_WIDTH, 0)].join(
+    "\n"
+  )
 }
 
 /** A race as JSON: its rows with the positions of their events. @category json @since 0.1.0 */

@@ -21,7 +21,8 @@ const SAYINGS: Readonly<Partial<Record<VerdictId, string>>> = {
   "memslot-starved": "memslot updates waited for invalidations in flight"
 }
 
-const sayingOf = (id: VerdictId): string => SAYINGS[id] ?? PROPERTIES.find((property) => property.id === id)?.statement ?? ""
+const sayingOf = (id: VerdictId): string =>
+  SAYINGS[id] ?? PROPERTIES.find((property) => property.id === id)?.statement ?? ""
 
 /** Pieces of evidence shown for a verdict, and rows of a list, unless all are wanted. */
 const FEW = { evidence: 2, rows: 5, laps: 8 }
@@ -37,13 +38,19 @@ const fileName = (path: string): string => printable(path.split("/").at(-1) ?? p
 const verdictLines = ({ count, evidence, id, verdict }: ReportedVerdict, shown: number): ReadonlyArray<string> => {
   const word = verdict.toUpperCase()
   if (verdict === "holds" || verdict === "unknown") return []
-  const places = evidence.slice(0, shown).map(({ file, line, seq }) => line > 0 ? `${fileName(file)}:${line}` : `#${seq}`)
+  const places = evidence.slice(0, shown).map(({ file, line, seq }) =>
+    line > 0 ? `${fileName(file)}:${line}` : `#${seq}`
+  )
   const statement = verdict === "violated" ? `not so: ${sayingOf(id)}` : sayingOf(id)
-  return [`  ${word.padEnd(8)} ${id} (x${count}): ${statement}`, `           ${places.join(", ")}${evidence.length > shown ? ", …" : ""}`]
+  return [
+    `  ${word.padEnd(8)} ${id} (x${count}): ${statement}`,
+    `           ${places.join(", ")}${evidence.length > shown ? ", …" : ""}`
+  ]
 }
 
 const verdictBlock = (report: Report, shown: number): ReadonlyArray<string> => {
-  const names = (kind: string) => report.verdicts.filter(({ verdict }) => verdict === kind).map(({ id }) => id).join(" ")
+  const names = (kind: string) =>
+    report.verdicts.filter(({ verdict }) => verdict === kind).map(({ id }) => id).join(" ")
   const holds = names("holds")
   const unknown = names("unknown")
   const lines = report.verdicts.flatMap((verdict) => verdictLines(verdict, shown))
@@ -63,21 +70,37 @@ const refreshBlock = ({ refreshes: r }: Report, shown: number): ReadonlyArray<st
     `Refreshes: ${r.completed} completed, ${r.failed} failed, ${r.unfinished} unfinished; ${r.retries} retries` +
     `${reasons === "" ? "" : ` (${reasons})`}, ${percent(r.unrelatedLaps, r.retries)} unrelated`,
     `  duration: median ${duration(r.ns.p50)}, 99 % ${duration(r.ns.p99)}, max ${duration(r.ns.max)}`,
-    ...shownLaps.map(({ count, laps }) => `  ${String(laps).padStart(6)} laps ${String(count).padStart(7)}  ${bar(count, largest, 40)}`),
-    ...(rest.length === 0 ? [] : [`  … up to ${r.lapsMax} laps: ${counted(rest.reduce((n, { count }) => n + count, 0), "more refresh", "more refreshes")}`]),
+    ...shownLaps.map(({ count, laps }) =>
+      `  ${String(laps).padStart(6)} laps ${String(count).padStart(7)}  ${bar(count, largest, 40)}`
+    ),
+    ...(rest.length === 0
+      ? []
+      : [
+        `  … up to ${r.lapsMax} laps: ${
+          counted(rest.reduce((n, { count }) => n + count, 0), "more refresh", "more refreshes")
+        }`
+      ]),
     ...r.worst.slice(0, 1).filter(({ laps }) => laps > 1).map(({ file, laps, line, ns, seq, unrelated }) =>
-      `  worst: ${laps} laps, ${unrelated} thrown away for nothing over its page, ${duration(ns)} (${line > 0 ? `${fileName(file)}:${line}` : `#${seq}`})`
+      `  worst: ${laps} laps, ${unrelated} thrown away for nothing over its page, ${duration(ns)} (${
+        line > 0 ? `${fileName(file)}:${line}` : `#${seq}`
+      })`
     )
   ]
 }
 
 const invalidatorBlock = ({ invalidations, invalidators }: Report, shown: number): ReadonlyArray<string> => {
-  const rows = invalidators.slice(0, shown).map(({ call, comm, count, hits, pid }) => [printable(comm), pid, call, count, hits])
+  const rows = invalidators.slice(0, shown).map((
+    { call, comm, count, hits, pid }
+  ) => [printable(comm), pid, call, count, hits])
   const more = invalidators.length - rows.length
   return [
     `Invalidations: ${invalidations.count}, at most ${invalidations.maxInFlight} in flight; ` +
-    `${invalidations.overlappingGpc} over a cache's page; median ${duration(invalidations.ns.p50)}, max ${duration(invalidations.ns.max)}`,
-    ...(rows.length === 0 ? [] : table(["task", "pid", "call", "ranges", "hits"], rows).split("\n").map((line) => `  ${line}`)),
+    `${invalidations.overlappingGpc} over a cache's page; median ${duration(invalidations.ns.p50)}, max ${
+      duration(invalidations.ns.max)
+    }`,
+    ...(rows.length === 0
+      ? []
+      : table(["task", "pid", "call", "ranges", "hits"], rows).split("\n").map((line) => `  ${line}`)),
     ...(more > 0 ? [`  … and ${more} more`] : [])
   ]
 }
@@ -105,9 +128,13 @@ const fileBlock = (report: Report): ReadonlyArray<string> =>
   report.files.flatMap(({ census, lost, path, lines }) => {
     const rejected = census.rejected.reduce((n, { count }) => n + count, 0)
     return [
-      `${fileName(path)}: ${lines > 0 ? `${lines} lines, ${census.parsed} parsed, ${rejected} rejected` : `${report.events} events`}` +
+      `${fileName(path)}: ${
+        lines > 0 ? `${lines} lines, ${census.parsed} parsed, ${rejected} rejected` : `${report.events} events`
+      }` +
       `, ${lost.length === 0 ? "none lost" : `events lost ${counted(lost.length, "time")} (line ${lost[0]!.line})`}`,
-      ...census.rejected.map(({ count, lines: first, reason }) => `  ${count} rejected: ${reason} (line ${first.join(", ")})`)
+      ...census.rejected.map(({ count, lines: first, reason }) =>
+        `  ${count} rejected: ${reason} (line ${first.join(", ")})`
+      )
     ]
   })
 
@@ -125,7 +152,9 @@ export const reportText = (report: Report, { verbose }: ReportOptions): string =
     report.guestFaults.mapped + report.guestFaults.stale === 0
       ? ""
       : `Guest faults: ${report.guestFaults.mapped} mapped, ${report.guestFaults.stale} stale (${report.guestFaults.hullOnly} for the hull only)`,
-    report.memslots.swaps === 0 ? "" : `Memslot updates: ${report.memslots.swaps}, ${counted(report.memslots.waits, "wait")}`
+    report.memslots.swaps === 0
+      ? ""
+      : `Memslot updates: ${report.memslots.swaps}, ${counted(report.memslots.waits, "wait")}`
   ].filter((line) => line !== "")
   return [
     "Verdict",

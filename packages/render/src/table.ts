@@ -17,7 +17,9 @@ export const table = (header: ReadonlyArray<string>, rows: ReadonlyArray<Readonl
   const isNumeric = header.map((_, i) => rows.length > 0 && rows.every((row) => typeof row[i] === "number"))
   const widths = header.map((title, i) => Math.max(title.length, ...rows.map((row) => String(row[i]).length)))
   const line = (cells: ReadonlyArray<Cell>): string =>
-    cells.map((cell, i) => isNumeric[i] ? String(cell).padStart(widths[i]!) : String(cell).padEnd(widths[i]!)).join("  ").trimEnd()
+    cells.map((cell, i) => isNumeric[i] ? String(cell).padStart(widths[i]!) : String(cell).padEnd(widths[i]!)).join(
+      "  "
+    ).trimEnd()
   return [line(header), widths.map((width) => "-".repeat(width)).join("  "), ...rows.map(line)].join("\n")
 }
 
@@ -38,7 +40,8 @@ export const duration = (ns: number): string => {
 }
 
 /** A share in percent. @category text @since 0.1.0 */
-export const percent = (part: number, whole: number): string => whole === 0 ? "-" : `${Math.round(part / whole * 100)} %`
+export const percent = (part: number, whole: number): string =>
+  whole === 0 ? "-" : `${Math.round(part / whole * 100)} %`
 
 /** `1 lap`, `2 laps`. @category text @since 0.1.0 */
 export const counted = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`

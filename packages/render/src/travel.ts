@@ -19,7 +19,9 @@ const nested = (view: View, indent: string): ReadonlyArray<string> =>
   )
 
 const capped = (lines: ReadonlyArray<string>): ReadonlyArray<string> =>
-  lines.length <= SHOWN ? lines : [...lines.slice(0, SHOWN), `  … and ${lines.length - SHOWN} more lines (--json has all)`]
+  lines.length <= SHOWN
+    ? lines
+    : [...lines.slice(0, SHOWN), `  … and ${lines.length - SHOWN} more lines (--json has all)`]
 
 const leafText = (view: View): string =>
   Object.entries(view)
@@ -45,11 +47,12 @@ export const atText = ({ seq, state, stateHash, t, unapplied }: StateAt): string
 /** A difference as JSON. @category json @since 0.1.0 */
 export const diffJson = ({ changes, from, to }: Diff): unknown => ({ from, to, changes })
 
+const shown = (value: string | number | boolean | null): string => value === null ? "-" : String(value)
+
 /** A difference as text. @category text @since 0.1.0 */
 export const diffText = ({ changes, from, to }: Diff): string => {
   const head = `From #${from} to #${to}: ${counted(changes.length, "change")}`
   if (changes.length === 0) return head
-  const shown = (value: string | number | boolean | null) => value === null ? "-" : String(value)
   const rows = changes.map(({ after, before, path, seq }) => [path, shown(before), shown(after), `#${seq}`])
   return `${head}\n${table(["what", "before", "after", "by"], rows)}`
 }

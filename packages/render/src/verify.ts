@@ -20,6 +20,8 @@ export const verifyText = (path: string, { batches, damage, events, head, torn }
   [
     `${path}: ${counted(events, "event")} in ${counted(batches, "batch", "batches")}, head ${head}`,
     ...(damage === null ? [] : [`  damaged at byte ${damage.byte}, event #${damage.seq}: ${damage.reason}`]),
-    ...(torn === null ? [] : [`  torn at byte ${torn.byte}: ${counted(torn.bytes, "byte")} of a batch that was never finished`]),
+    ...(torn === null
+      ? []
+      : [`  torn at byte ${torn.byte}: ${counted(torn.bytes, "byte")} of a batch that was never finished`]),
     ...(damage === null && torn === null ? ["  sound: every frame, checksum and hash"] : [])
   ].join("\n")

@@ -3,9 +3,9 @@
  */
 import { SCENARIOS } from "@pfnscope/machine"
 import { POLICIES, PROPERTIES } from "@pfnscope/protocol"
-import * as Effect from "effect/Effect"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
 import { jsonFlag, print } from "../output.ts"
 
 const KINDS = ["policies", "scenarios", "properties"] as const
@@ -55,5 +55,8 @@ export const listCommand = Command.make("list", {
   ).pipe(Effect.asVoid)
 }).pipe(
   Command.withDescription("What there is, one line each with its source"),
-  Command.withExamples([{ command: "pfnscope list policies", description: "Every protocol variant and where it comes from" }])
+  Command.withExamples([{
+    command: "pfnscope list policies",
+    description: "Every protocol variant and where it comes from"
+  }])
 )

@@ -8,63 +8,86 @@ import { parsePosition, readUpTo, stateAt } from "@pfnscope/projections"
 import type { Position } from "@pfnscope/projections"
 import type { Event } from "@pfnscope/protocol"
 import { eventJson, eventText, verifyText } from "@pfnscope/render"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as Argument from "effect/cli/Argument"
-import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
-import { refused, Refused } from "../ended.ts"
+import { Refused, refused } from "../ended.ts"
 import { parseFilter } from "../filter.ts"
 import { openLog } from "../logs.ts"
 import { jsonFlag, print } from "../output.ts"
 
 /** The log, which every command here reads. */
-export const logArgument = Argument.String("log").pipe(Argument.withDescription("A log, as run -o or import -o wrote it"))
+export const logArgument = Argument.String("log").pipe(
+  Argument.withDescription("A log, as run -o or import -o wrote it")
+)
 
 /** A position of a log, from its text. */
 export const positionOf = (text: string): Effect.Effect<Position, Refused> =>
   Effect.mapError(Effect.fromResult(parsePosition(text)), refused)
 
-export const logCommand = Command.make("log", {
-  log: logArgument,
-  filter: Flag.String("filter").pipe(
-    Flag.withAlias("F"),
-    Flag.withDescription("Only events that match: Published, gpc==0, 'RetryDecided && reason==count', type!=GpcVisited"),
-    Flag.optional
-  ),
-  from: Flag.String("from").pipe(Flag.withDescription("From this position: #12, +1.2ms, 12.345678"), Flag.optional),
-  to: Flag.String("to").pipe(Flag.withDescription("Up to this position, that one included"), Flag.optional),
-  stream: Flag.String("stream").pipe(Flag.withDescription("Only this stream: gpc/0, mn/0, vcpu/3"), Flag.optional),
-  json: jsonFlag
-}, Effect.fnUntraced(function*(flags) {
-  const log = yield* openLog(flags.log)
-  const to = yield* positionOf(Option.getOrElse(flags.to, () => "end"))
-  const from = Option.isSome(flags.from) ? (yield* Effect.mapError(stateAt(log, yield* positionOf(flags.from.value)), refused)).seq : 1
-  const matches = Option.isSome(flags.filter) ? yield* parseFilter(flags.filter.value) : () => true
-  const stream = Option.getOrUndefined(flags.stream)
-  const wanted = (event: Envelope<Event>) =>
-    event.seq >= from && (stream === undefined || event.stream === stream) && matches(event)
-  yield* readUpTo(log, to).pipe(
-    Stream.filter(wanted),
-    Stream.map((event) => flags.json ? JSON.stringify(eventJson(event)) : eventText(event)),
-    Stream.mapError(refused),
-    Stream.runForEachArray((lines) => Console.log(lines.join("\n")))
-  )
-}, Effect.scoped)).pipe(
+export const logCommand = Command.make(
+  "log",
+  {
+    log: logArgument,
+    filter: Flag.String("filter").pipe(
+      Flag.withAlias("F"),
+      Flag.withDescription(
+        "Only events that match: Published, gpc==0, 'RetryDecided && reason==count', type!=GpcVisited"
+      ),
+      Flag.optional
+    ),
+    from: Flag.String("from").pipe(Flag.withDescription("From this position: #12, +1.2ms, 12.345678"), Flag.optional),
+    to: Flag.String("to").pipe(Flag.withDescription("Up to this position, that one included"), Flag.optional),
+    stream: Flag.String("stream").pipe(Flag.withDescription("Only this stream: gpc/0, mn/0, vcpu/3"), Flag.optional),
+    json: jsonFlag
+  },
+  Effect.fnUntraced(function*(flags) {
+    const log = yield* openLog(flags.log)
+    const to = yield* positionOf(Option.getOrElse(flags.to, () => "end"))
+    const from = Option.isSome(flags.from)
+      ? (yield* Effect.mapError(stateAt(log, yield* positionOf(flags.from.value)), refused)).seq
+      : 1
+    const matches = Option.isSome(flags.filter) ? yield* parseFilter(flags.filter.value) : () => true
+    const stream = Option.getOrUndefined(flags.stream)
+    const wanted = (event: Envelope<Event>) =>
+      event.seq >= from && (stream === undefined || event.stream === stream) && matches(event)
+    yield* readUpTo(log, to).pipe(
+      Stream.filter(wanted),
+      Stream.map((event) => flags.json ? JSON.stringify(eventJson(event)) : eventText(event)),
+      Stream.mapError(refused),
+      Stream.runForEachArray((lines) => Console.log(lines.join("\n")))
+    )
+  }, Effect.scoped)
+).pipe(
   Command.withDescription("The events of a log, one line each (--json: one object a line)"),
-  Command.withExamples([{ command: "pfnscope log run.log --stream gpc/0 --to #80", description: "What happened to a cache" }])
+  Command.withExamples([{
+    command: "pfnscope log run.log --stream gpc/0 --to #80",
+    description: "What happened to a cache"
+  }])
 )
 
-export const verifyCommand = Command.make("verify", { log: logArgument, json: jsonFlag }, Effect.fnUntraced(function*(flags) {
-  const { batches, damage, events, head, torn } = yield* Effect.mapError(verify(flags.log, eventCodec), refused)
-  const ok = damage === null && torn === null
-  const result = { ok, events, batches, head: head.hash, damage, torn }
-  yield* print(flags.json, () => result, () => verifyText(flags.log, result))
-  if (!ok) return yield* new Refused({ code: 4, message: `${flags.log}: ${damage === null ? "the log ends in a torn batch" : "the log is damaged"}` })
-})).pipe(
-  Command.withDescription("The integrity of a log: frames, checksums, the hash chain; the first damage by byte and seq"),
+export const verifyCommand = Command.make(
+  "verify",
+  { log: logArgument, json: jsonFlag },
+  Effect.fnUntraced(function*(flags) {
+    const { batches, damage, events, head, torn } = yield* Effect.mapError(verify(flags.log, eventCodec), refused)
+    const ok = damage === null && torn === null
+    const result = { ok, events, batches, head: head.hash, damage, torn }
+    yield* print(flags.json, () => result, () => verifyText(flags.log, result))
+    if (!ok) {
+      return yield* new Refused({
+        code: 4,
+        message: `${flags.log}: ${damage === null ? "the log ends in a torn batch" : "the log is damaged"}`
+      })
+    }
+  })
+).pipe(
+  Command.withDescription(
+    "The integrity of a log: frames, checksums, the hash chain; the first damage by byte and seq"
+  ),
   Command.withExamples([{ command: "pfnscope verify run.log", description: "Exit code 4 when it is damaged" }])
 )
-

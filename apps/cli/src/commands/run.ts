@@ -9,11 +9,11 @@ import type { RunSummary } from "@pfnscope/projections"
 import { POLICIES } from "@pfnscope/protocol"
 import type { Event, Policy } from "@pfnscope/protocol"
 import { runJson, runTable } from "@pfnscope/render"
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { parse as parsePath } from "node:path"
 import { nanosOf } from "../duration.ts"
 import { badInput, Found, refused } from "../ended.ts"
@@ -52,7 +52,8 @@ export const runOne = Effect.fnUntraced(function*(options: {
 }, Effect.scoped)
 
 /** Whether a run has something to look at: a violation, or a refresh that got nowhere. */
-export const isFinding = ({ summary }: Row): boolean => summary.verdicts.some(({ verdict }) => verdict !== "holds" && verdict !== "unknown")
+export const isFinding = ({ summary }: Row): boolean =>
+  summary.verdicts.some(({ verdict }) => verdict !== "holds" && verdict !== "unknown")
 
 const knobsOf = Effect.fnUntraced(function*(scenario: Scenario, settings: ReadonlyArray<string>) {
   const knobs: Record<string, number> = {}
@@ -79,52 +80,68 @@ const policiesOf = (names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<P
   names.length === 0
     ? policyOf("mainline-6.12").pipe(Effect.map((policy) => [policy]))
     : Effect.map(
-      Effect.forEach(names, (name) => name === "all" ? Effect.succeed(POLICIES) : Effect.map(policyOf(name), (p) => [p])),
+      Effect.forEach(
+        names,
+        (name) => name === "all" ? Effect.succeed(POLICIES) : Effect.map(policyOf(name), (p) => [p])
+      ),
       (lists) => [...new Set(lists.flat())]
     )
 
-export const runCommand = Command.make("run", {
-  scenario: Argument.String("scenario").pipe(Argument.withDescription("The scenario; pfnscope list scenarios has them")),
-  policies: Flag.String("policy").pipe(
-    Flag.withDescription("A policy's name, all, or a TypeScript file that exports one by default; can be repeated"),
-    Flag.withMetavar("P"),
-    Flag.atLeast(0)
-  ),
-  seed: Flag.Int("seed").pipe(Flag.withDescription("What chooses the interleaving"), Flag.withDefault(1)),
-  until: Flag.String("until").pipe(Flag.withDescription("When to end at the latest: 2ms, 500us, 1s"), Flag.optional),
-  set: Flag.String("set").pipe(
-    Flag.withDescription("A knob of the scenario: NAME=NUMBER; can be repeated"),
-    Flag.withMetavar("KNOB"),
-    Flag.atLeast(0)
-  ),
-  live: Flag.Boolean("live").pipe(
-    Flag.withDescription("On Effect's own scheduler and clock, in real time"),
-    Flag.withDefault(false)
-  ),
-  output: Flag.String("output").pipe(
-    Flag.withAlias("o"),
-    Flag.withMetavar("LOG"),
-    Flag.withDescription("Keep the log; with several policies, each one's name goes into the file's"),
-    Flag.optional
-  ),
-  json: jsonFlag
-}, Effect.fnUntraced(function*(flags) {
-  const scenario = yield* scenarioOf(flags.scenario)
-  const policies = yield* policiesOf(flags.policies)
-  const knobs = yield* knobsOf(scenario, flags.set)
-  const until = Option.isSome(flags.until) ? yield* nanosOf(flags.until.value) : undefined
-  const output = Option.getOrUndefined(flags.output)
-  const rows: Array<Row> = []
-  for (const policy of policies) {
-    const path = pathFor(output, policy, policies.length)
-    rows.push(yield* runOne({ scenario, policy, seed: flags.seed, knobs, until, live: flags.live, path }))
-  }
-  yield* print(flags.json, () => runJson(scenario.name, flags.seed, rows), () => runTable(scenario.name, flags.seed, rows))
-  if (rows.some(isFinding)) return yield* new Found({ code: 1 })
-})).pipe(
+export const runCommand = Command.make(
+  "run",
+  {
+    scenario: Argument.String("scenario").pipe(
+      Argument.withDescription("The scenario; pfnscope list scenarios has them")
+    ),
+    policies: Flag.String("policy").pipe(
+      Flag.withDescription("A policy's name, all, or a TypeScript file that exports one by default; can be repeated"),
+      Flag.withMetavar("P"),
+      Flag.atLeast(0)
+    ),
+    seed: Flag.Int("seed").pipe(Flag.withDescription("What chooses the interleaving"), Flag.withDefault(1)),
+    until: Flag.String("until").pipe(Flag.withDescription("When to end at the latest: 2ms, 500us, 1s"), Flag.optional),
+    set: Flag.String("set").pipe(
+      Flag.withDescription("A knob of the scenario: NAME=NUMBER; can be repeated"),
+      Flag.withMetavar("KNOB"),
+      Flag.atLeast(0)
+    ),
+    live: Flag.Boolean("live").pipe(
+      Flag.withDescription("On Effect's own scheduler and clock, in real time"),
+      Flag.withDefault(false)
+    ),
+    output: Flag.String("output").pipe(
+      Flag.withAlias("o"),
+      Flag.withMetavar("LOG"),
+      Flag.withDescription("Keep the log; with several policies, each one's name goes into the file's"),
+      Flag.optional
+    ),
+    json: jsonFlag
+  },
+  Effect.fnUntraced(function*(flags) {
+    const scenario = yield* scenarioOf(flags.scenario)
+    const policies = yield* policiesOf(flags.policies)
+    const knobs = yield* knobsOf(scenario, flags.set)
+    const until = Option.isSome(flags.until) ? yield* nanosOf(flags.until.value) : undefined
+    const output = Option.getOrUndefined(flags.output)
+    const rows: Array<Row> = []
+    for (const policy of policies) {
+      const path = pathFor(output, policy, policies.length)
+      rows.push(yield* runOne({ scenario, policy, seed: flags.seed, knobs, until, live: flags.live, path }))
+    }
+    yield* print(
+      flags.json,
+      () => runJson(scenario.name, flags.seed, rows),
+      () => runTable(scenario.name, flags.seed, rows)
+    )
+    if (rows.some(isFinding)) return yield* new Found({ code: 1 })
+  })
+).pipe(
   Command.withDescription("Run a scenario's actors under one or several policies: one row each"),
   Command.withExamples([
-    { command: "pfnscope run madvise-storm --policy mainline-6.12 --policy flag-wait", description: "The seed's storm" },
+    {
+      command: "pfnscope run madvise-storm --policy mainline-6.12 --policy flag-wait",
+      description: "The seed's storm"
+    },
     { command: "pfnscope run torture --policy ./mine.ts -o mine.log", description: "One's own policy, its log kept" }
   ])
 )
