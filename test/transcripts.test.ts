@@ -3,7 +3,7 @@
 // `UPDATE=1 npx vitest run test/transcripts.test.ts` writes what was printed into the pages: read it before committing.
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
@@ -43,6 +43,7 @@ describe("the transcripts of", () => {
         recursive: true,
         filter: (file) => !file.includes("node_modules")
       })
+      symlinkSync(join(root, "node_modules"), join(cwd, "node_modules"))
       const now = rerun(page, cwd)
       rmSync(cwd, { recursive: true })
       if (process.env["UPDATE"] === "1") writeFileSync(path, now)

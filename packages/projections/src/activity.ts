@@ -89,7 +89,7 @@ const notice = (state: Activity, event: Envelope<Event>): void => {
   else if (e._tag === "ClockStepped") find(state.clockSteps, sightingOf(event))
   else if (e._tag === "PropertyViolated") {
     const finding = state.violated.get(e.property) ?? notFound()
-    find(finding, sightingOf(event))
+    find(finding, { seq: event.cause ?? event.seq, src: event.src })
     state.violated.set(e.property, finding)
   }
 }

@@ -40,3 +40,22 @@ export const POLICIES: ReadonlyArray<Policy> = [
   flagWait,
   exactRanges
 ]
+
+export {
+  endValidating,
+  exactRanges,
+  flagWait,
+  mainline517,
+  mainline61,
+  mainline612,
+  mainline73,
+  needsInvalidationV2,
+  needsInvalidationV31,
+  needsInvalidationV32,
+  needsInvalidationV33,
+  needsInvalidationV34,
+  pfncache2,
+  rangeRetry,
+  rangeRetryFixed,
+  rangeSpin
+}
