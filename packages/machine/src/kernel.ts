@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { BatchTooLarge, Closed, WriteFailed } from "@pfnscope/journal"
 import type { AppendError } from "@pfnscope/journal"
 import type { ActorId, OpCode, Thread } from "@pfnscope/protocol"
 import { named } from "@pfnscope/schedule"
@@ -11,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type { Recorder } from "./recorder.ts"
 
@@ -60,12 +62,16 @@ export const supervised = (
   kernel: Kernel["Service"],
   name: string,
   effect: Effect.Effect<unknown, AppendError>
-): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(
-    named(name)(Effect.forkScoped(
-      Effect.onError(
-        effect,
-        (cause) => Cause.hasInterruptsOnly(cause) ? Effect.void : Deferred.failCause(kernel.crashed, cause)
-      )
-    ))
-  )
+): Effect.Effect<void, never, Scope.Scope> => {
+  const crash = (cause: Cause.Cause<AppendError>) =>
+    Cause.hasInterruptsOnly(cause) ? Effect.void : Deferred.failCause(kernel.crashed, typed(cause))
+  return Effect.asVoid(named(name)(Effect.forkScoped(Effect.onError(effect, crash))))
+}
+
+/** A batch whose commit has failed throws at the next event, in the middle of a step: it is the log's error all the same. */
+const typed = (cause: Cause.Cause<AppendError>): Cause.Cause<AppendError> => {
+  const defect = Result.getOrUndefined(Cause.findDefect(cause))
+  return defect instanceof WriteFailed || defect instanceof BatchTooLarge || defect instanceof Closed
+    ? Cause.fail(defect)
+    : cause
+}

@@ -25,7 +25,7 @@ const sayingOf = (id: VerdictId): string =>
   SAYINGS[id] ?? PROPERTIES.find((property) => property.id === id)?.statement ?? ""
 
 /** Pieces of evidence shown for a verdict, and rows of a list, unless all are wanted. */
-const FEW = { evidence: 2, rows: 5, laps: 8 }
+const FEW = { evidence: 2, rows: 4, laps: 4 }
 const ALL = { evidence: 10, rows: Infinity, laps: Infinity }
 
 /** How much to show. @category models @since 0.1.0 */
@@ -148,14 +148,13 @@ const fileBlock = (report: Report): ReadonlyArray<string> =>
 export const reportText = (report: Report, { verbose }: ReportOptions): string => {
   const { evidence, laps, rows } = verbose ? ALL : FEW
   const { from, to } = report.span
+  const { guestFaults: faults, memslots } = report
   const other = [
-    report.guestFaults.mapped + report.guestFaults.stale === 0
-      ? ""
-      : `Guest faults: ${report.guestFaults.mapped} mapped, ${report.guestFaults.stale} stale (${report.guestFaults.hullOnly} for the hull only)`,
-    report.memslots.swaps === 0
-      ? ""
-      : `Memslot updates: ${report.memslots.swaps}, ${counted(report.memslots.waits, "wait")}`
-  ].filter((line) => line !== "")
+    ...(faults.mapped + faults.stale === 0
+      ? []
+      : [`Guest faults: ${faults.mapped} mapped, ${faults.stale} stale (${faults.hullOnly} for the hull only).`]),
+    ...(memslots.swaps === 0 ? [] : [`Memslot updates: ${memslots.swaps}, ${counted(memslots.waits, "wait")}.`])
+  ].join(" ")
   return [
     "Verdict",
     ...verdictBlock(report, evidence),
@@ -164,10 +163,8 @@ export const reportText = (report: Report, { verbose }: ReportOptions): string =
     ...refreshBlock(report, laps),
     "",
     ...invalidatorBlock(report, rows),
-    "",
     ...gpcBlock(report, rows),
-    ...other,
-    "",
+    ...(other === "" ? [] : [other]),
     ...fileBlock(report),
     CAVEAT
   ].join("\n")
