@@ -30,6 +30,8 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(folder, { recursive: true }))
 
+const lapsOf = (refreshes: unknown) => (refreshes as { readonly laps: unknown }).laps
+
 /** One line on stderr, nothing on stdout, exit code 2 or 4. */
 const refuses = (code: 2 | 4, message: RegExp, ...args: ReadonlyArray<string>) => {
   const { status, stderr, stdout } = pfnscope(...args)
@@ -187,7 +189,6 @@ describe("output", () => {
       assert.deepStrictEqual(ofLog[part], ofTrace[part], part)
     }
     writeFileSync(at("again.gz"), gzipSync(readFileSync(trace)))
-    const lapsOf = (refreshes: unknown) => (refreshes as { readonly laps: unknown }).laps
     assert.deepStrictEqual(lapsOf(json("report", "again.gz")["refreshes"]), lapsOf(ofTrace["refreshes"]))
   })
 
