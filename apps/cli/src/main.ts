@@ -6,6 +6,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { CliError } from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import { checkCommand } from "./commands/check.ts"
 import { demoCommand } from "./commands/demo.ts"
 import { listCommand } from "./commands/list.ts"
 import { logCommand, verifyCommand } from "./commands/log.ts"
@@ -24,6 +25,7 @@ const pfnscope = Command.make("pfnscope").pipe(
   Command.withSubcommands([
     listCommand,
     runCommand,
+    checkCommand,
     reportCommand,
     importCommand,
     logCommand,

@@ -117,6 +117,40 @@ export const recover = Effect.fn("Machine.recover")(function*(options: MakeOptio
   return yield* assemble(header, yield* readHistory(log, header), options)
 })
 
+/** One step of a path: the thread that goes, and which way where its step has several. @category models @since 0.1.0 */
+export interface Move {
+  readonly thread: number
+  readonly way: number
+}
+
+/** Virtual time between two steps of a path, ns: a path has an order, and no times. */
+const PATH_STEP = 1_000
+
+/**
+ * Writes the log of a path through a world: a checker's counterexample, as a run would have recorded it. The journal
+ * must be empty.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const record = Effect.fn("Machine.record")(function*(header: RunHeader, path: ReadonlyArray<Move>) {
+  const log = yield* EventLog
+  const state = initialState(header.world)
+  const rec = yield* recorder({
+    state,
+    program: programOf(header.policy),
+    batch: yield* log.batch,
+    causes: causes(state.threads.length, state.gpcs.length),
+    head: 0,
+    seed: header.seed
+  })
+  for (const [i, { thread, way }] of path.entries()) {
+    rec.now = (i + 1) * PATH_STEP
+    rec.step(state.threads[thread]!, way)
+  }
+  yield* rec.close
+}, Effect.scoped)
+
 /** What a log says: the state before its last step, and that step's events as far as they are there. */
 interface History {
   readonly state: State

@@ -36,8 +36,8 @@ export interface Recorder {
   readonly steps: () => number
   /** Whether the thread's next step can run now. */
   readonly isEnabled: (thread: Thread) => boolean
-  /** Runs the thread's next step. */
-  readonly step: (thread: Thread) => void
+  /** Runs the thread's next step, in the way given, or else in one that the seed chooses. */
+  readonly step: (thread: Thread, way?: number) => void
   /** Runs the step whose first events are in the log already: writes only the rest. */
   readonly complete: (thread: Thread, written: ReadonlyArray<Written>) => void
   /** Notes that the thread waits in an actor. */
@@ -102,11 +102,14 @@ export const recorder = Effect.fnUntraced(function*(options: {
       write("PropertyViolated", thread, PROPERTY_IDS.indexOf(property), gpc, 0, 0, -1)
     }
   })
-  const step = (thread: Thread): void => {
-    const next = program[thread.pc]!
-    const ways = next.choices === undefined ? 1 : next.choices(state, thread)
+  const choose = (thread: Thread): number => {
+    const { choices } = program[thread.pc]!
+    const ways = choices === undefined ? 1 : choices(state, thread)
+    return ways === 1 ? 0 : draw(seed, causes.last(thread.id), thread.pc) % ways
+  }
+  const step = (thread: Thread, way = choose(thread)): void => {
     steps++
-    executor.step(next, thread, ways === 1 ? 0 : draw(seed, causes.last(thread.id), thread.pc) % ways)
+    executor.step(program[thread.pc]!, thread, way)
   }
   const settle = Effect.suspend(() => committing === undefined ? Effect.void : Fiber.join(committing))
 
