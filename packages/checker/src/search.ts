@@ -54,7 +54,7 @@ export interface Found extends Progress {
 }
 
 /** States that are expanded between two looks at the clock. */
-const SLICE = 20_000
+const SLICE = 2_000
 
 /**
  * Searches a model breadth first. `onProgress` is told after each slice.
