@@ -1,10 +1,11 @@
 /**
  * The set of states found so far: exact, in the order in which they were found.
  *
- * States lie one after the other in chunks that never move; an open hash table holds their numbers. Two states are
- * the same only when every word is, so that no collision can hide one.
+ * States lie one after the other in chunks that never move; an open hash table holds their numbers, each beside its
+ * hash, so that most of what is not the state is passed over without looking at it. Two states are the same only when
+ * every word is, so that no collision can hide one.
  *
- * Hot: one lookup a step.
+ * Hot: one lookup a step, which is mostly waiting for memory.
  *
  * @since 0.1.0
  */
@@ -19,7 +20,8 @@ export class States {
   private readonly chunks: Array<Int32Array> = []
   private readonly parents: Array<Int32Array> = []
   private readonly moves: Array<Uint16Array> = []
-  private table = new Int32Array(1 << 16)
+  /** Two cells a slot: a state's number plus one (0: empty), and its hash. */
+  private table = new Int32Array(1 << 17)
   private readonly found: Int32Array
 
   constructor(words: number) {
@@ -46,15 +48,18 @@ export class States {
   add(store: (packed: Int32Array, at: number) => void, parent: number, move: number): boolean {
     const { found, words } = this
     store(found, 0)
-    const mask = this.table.length - 1
-    let slot = hashOf(found, words) & mask
-    for (let entry = this.table[slot]; entry !== 0; entry = this.table[slot]) {
-      if (this.equals(entry - 1)) return false
-      slot = (slot + 1) & mask
+    const { table } = this
+    const mask = table.length - 2
+    const hash = hashOf(found, words)
+    let slot = (hash << 1) & mask
+    for (let entry = table[slot]; entry !== 0; entry = table[slot]) {
+      if (table[slot + 1] === hash && this.equals(entry - 1)) return false
+      slot = (slot + 2) & mask
     }
     this.push(parent, move)
-    this.table[slot] = this.count
-    if (this.count * 2 > this.table.length) this.grow()
+    table[slot] = this.count
+    table[slot + 1] = hash
+    if (this.count * 4 > table.length) this.grow()
     return true
   }
 
@@ -78,12 +83,15 @@ export class States {
   }
 
   private grow(): void {
-    const table = new Int32Array(this.table.length * 2)
-    const mask = table.length - 1
-    for (let state = 0; state < this.count; state++) {
-      let slot = hashAt(this.chunk(state), this.offset(state), this.words) & mask
-      while (table[slot] !== 0) slot = (slot + 1) & mask
-      table[slot] = state + 1
+    const old = this.table
+    const table = new Int32Array(old.length * 2)
+    const mask = table.length - 2
+    for (let from = 0; from < old.length; from += 2) {
+      if (old[from] === 0) continue
+      let slot = (old[from + 1] << 1) & mask
+      while (table[slot] !== 0) slot = (slot + 2) & mask
+      table[slot] = old[from]
+      table[slot + 1] = old[from + 1]
     }
     this.table = table
   }
@@ -94,14 +102,12 @@ export class States {
   }
 }
 
-const hashOf = (words: Int32Array, length: number): number => hashAt(words, 0, length)
-
-const hashAt = (words: Int32Array, at: number, length: number): number => {
+const hashOf = (words: Int32Array, length: number): number => {
   let h = 0x9e3779b9
   for (let i = 0; i < length; i++) {
-    h = Math.imul(h ^ words[at + i], 0x85ebca6b)
+    h = Math.imul(h ^ words[i], 0x85ebca6b)
     h ^= h >>> 15
   }
   h = Math.imul(h, 0xc2b2ae35)
-  return (h ^ (h >>> 16)) >>> 0
+  return h ^ (h >>> 16)
 }
