@@ -75,6 +75,7 @@ describe("I-33: a memslot is deleted around a refresh, and its memory invalidate
     assert.deepStrictEqual(s.seen("RetryDecided").map((lap) => lap.reason), ["seq"])
     s.run("vcpu/1 done")
     assert.deepStrictEqual(s.seen("RefreshReturned").map((event) => event.ret), [0, -14])
+    assert.isTrue(s.seen("PfnResolved").every((event) => event.thread === 0), "an error address is not looked up")
     assert.deepStrictEqual(s.violated(), [])
   })
 

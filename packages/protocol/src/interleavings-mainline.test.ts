@@ -199,6 +199,13 @@ describe("I-06, I-07: a whole invalidation in the window, memory that no memslot
     assert.strictEqual(s.state.gpcs[0].valid, 0, "until the next invalidation of the page")
   })
 
+  it("6.12 violates P2 alone while the gather still holds the page", () => {
+    const zap = thread("mm/0", madvise(U, "after-end"))
+    const s = stage(world([refresher, zap, reader], { memory: "heap", gpc: "active" }), mainline612)
+    s.run("vcpu/0 to retry.map", "mm/0 to finish", "vcpu/0 done", "vcpu/1 done")
+    assert.deepStrictEqual(s.violated(), ["P5 at Published", "P2 at KhvaAccessed"])
+  })
+
   it("7.3 holds: every end moves the caches' own sequence", () => {
     const s = playI06(mainline73)
     assert.deepStrictEqual(s.violated(), [])

@@ -37,6 +37,7 @@ describe("I-29: store buffering, as far as sequential consistency goes (the barr
     assert.isTrue(retries || found)
     assert.deepStrictEqual(s.violated(), [])
     assert.strictEqual(s.state.gpcs[0].valid, retries ? 1 : 0)
+    if (retries) assert.isBelow(s.trail().indexOf("RetryDecided"), s.trail().lastIndexOf("ValidCleared"))
   })
 
   it("in two orders only one of them sees the other, so that both sides are needed", () => {
