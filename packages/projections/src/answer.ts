@@ -155,19 +155,22 @@ export const whyThread = (o: Origins, thread: number): Answer => {
   const label = LABELS[cells.pc]!
   if (kvm.sleeping(thread) !== 0) return whySleeps(o, thread)
   if (cells.blocked === 1) return whyBlocked(o, thread)
+  // A trace shows no labels.
+  const next = label === "idle" ? "" : `its next step is ${label}`
   const refresh = whereRefresh(o, thread)
   if (refresh !== undefined) {
-    return { text: `${refresh.text}; its next step is ${label}`, from: [t.last, ...refresh.from] }
+    return { text: [refresh.text, next].filter((part) => part !== "").join("; "), from: [t.last, ...refresh.from] }
   }
-  if (label === "idle" && t.call === undefined) {
+  const range = t.open.at(-1)
+  if (t.call === undefined && range === undefined) {
     const { ops, repeat } = geo.world.threads[thread]!
     const done = ops.length > 0 && repeat > 0 && cells.round >= repeat
     return { text: `${name} is between operations${done ? ": it has done all it was asked for" : ""}`, from: [t.last] }
   }
   const call = callText(OPERATIONS[cells.op]!, cells.a, cells.b, cells.d)
-  const range = t.open.at(-1)
   const inside = range === undefined ? call : `its invalidation of ${rangeOf(range)}`
-  return { text: `${name} is in ${inside}; nothing keeps it from its next step, ${label}`, from: [t.last, range] }
+  const free = next === "" ? "" : `; nothing keeps it from its next step, ${label}`
+  return { text: `${name} is in ${inside}${free}`, from: [t.last, range] }
 }
 
 const whyBlocked = (o: Origins, thread: number): Answer => {

@@ -3,14 +3,13 @@
  *
  * @since 0.1.0
  */
-import { hashState } from "@pfnscope/protocol"
-import type { State } from "@pfnscope/protocol"
+import type { ActorId, State } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { worldOf } from "./log.ts"
 import type { Log, NotAWorld } from "./log.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
-import { leavesOf, pathOf } from "./state-view.ts"
+import { leavesOf, pathOf, touchedBy } from "./state-view.ts"
 import type { Leaf, Value } from "./state-view.ts"
 import { arrived, travel, traveller } from "./time-travel.ts"
 
@@ -48,34 +47,62 @@ export const diff = Effect.fn("projections.diff")(
     yield* arrived(b, other.seq)
     const [from, to] = there.seq <= other.seq ? [there, other] : [other, there]
     const range = { from: from.seq, to: to.seq }
-    if (hashState(from.state) === hashState(to.state) && from.seq === to.seq) return { ...range, changes: [] }
     const changed = changedLeaves(from.state, to.state)
-    const before = changed.map((leaf) => leaf.read(from.state))
-    const last = before.map(() => 0)
-    const now = [...before]
-    if (changed.length > 0) {
-      yield* Stream.runForEachArray(log.read({ from: from.seq + 1, to: to.seq }), (chunk) =>
-        Effect.sync(() => {
-          for (const event of chunk) {
-            from.advance(event)
-            for (let i = 0; i < changed.length; i++) {
-              const value = changed[i]!.read(from.state)
-              if (value === now[i]) continue
-              now[i] = value
-              last[i] = event.seq
-            }
+    if (changed.length === 0) return { ...range, changes: [] }
+    const watched = changed.map((leaf) => watch(leaf, from.state))
+    const byActor = groupByActor(watched)
+    yield* Stream.runForEachArray(log.read({ from: from.seq + 1, to: to.seq }), (chunk) =>
+      Effect.sync(() => {
+        for (const event of chunk) {
+          from.advance(event)
+          for (const actor of touchedBy(from.state, event.data)) {
+            byActor.get(actor)?.forEach(look(from.state, event.seq))
           }
-        }))
-    }
-    const changes = changed.map((leaf, i): Change => ({
+        }
+      }))
+    const changes = watched.map(({ before, leaf, now, seq }): Change => ({
       path: pathOf(leaf),
-      before: before[i] ?? null,
-      after: now[i] ?? null,
-      seq: last[i]!
+      before: before ?? null,
+      after: now ?? null,
+      seq
     }))
     return { ...range, changes }
   }
 )
+
+/** A leaf on its way from one position to the other. */
+interface Watched {
+  readonly leaf: Leaf
+  readonly before: Value | undefined
+  now: Value | undefined
+  /** The last event that changed it. */
+  seq: number
+}
+
+const watch = (leaf: Leaf, s: State): Watched => {
+  const before = leaf.read(s)
+  return { leaf, before, now: before, seq: 0 }
+}
+
+/** The leaves to look at after an event of an actor: there can be a great many events, and reading a leaf is slow. */
+const groupByActor = (watched: ReadonlyArray<Watched>): ReadonlyMap<ActorId, ReadonlyArray<Watched>> => {
+  const groups = new Map<ActorId, Array<Watched>>()
+  for (const one of watched) {
+    for (const actor of one.leaf.actors) {
+      const group = groups.get(actor)
+      if (group === undefined) groups.set(actor, [one])
+      else group.push(one)
+    }
+  }
+  return groups
+}
+
+const look = (s: State, seq: number) => (watched: Watched): void => {
+  const value = watched.leaf.read(s)
+  if (value === watched.now) return
+  watched.now = value
+  watched.seq = seq
+}
 
 /** The leaves that read differently, those of either state. */
 const changedLeaves = (a: State, b: State): ReadonlyArray<Leaf> => {

@@ -53,16 +53,25 @@ const UNITS: Readonly<Record<string, number>> = { s: 9, ms: 6, us: 3, ns: 0 }
  * @since 0.1.0
  */
 export const parsePosition = (text: string): Result.Result<Position, NotAPosition> => {
-  const wrong = Result.fail(new NotAPosition({ text }))
-  if (text === "end") return Result.succeed(END)
-  const seq = /^#?(\d{1,15})$/.exec(text)
-  if (seq !== null) return Result.succeed(atSeq(Number(seq[1])))
-  const time = /^(\d{1,9})\.(\d{1,9})$/.exec(text)
-  if (time !== null) return Result.succeed({ _tag: "Time", nanos: nanosOf(time[1]!, time[2]!, 9) })
-  const elapsed = /^\+(\d{1,15})(?:\.(\d{1,9}))?(s|ms|us|ns)$/.exec(text)
-  if (elapsed === null) return wrong
-  const nanos = nanosOf(elapsed[1]!, elapsed[2] ?? "", UNITS[elapsed[3]!]!)
-  return Number.isSafeInteger(nanos) ? Result.succeed({ _tag: "Elapsed", nanos }) : wrong
+  const position = text === "end" ? END : readSeq(text) ?? readTime(text) ?? readElapsed(text)
+  return position === undefined ? Result.fail(new NotAPosition({ text })) : Result.succeed(position)
+}
+
+const readSeq = (text: string): Position | undefined => {
+  const parts = /^#?(\d{1,15})$/.exec(text)
+  return parts === null ? undefined : atSeq(Number(parts[1]))
+}
+
+const readTime = (text: string): Position | undefined => {
+  const parts = /^(\d{1,9})\.(\d{1,9})$/.exec(text)
+  const nanos = parts === null ? NaN : nanosOf(parts[1]!, parts[2]!, UNITS["s"]!)
+  return Number.isSafeInteger(nanos) ? { _tag: "Time", nanos } : undefined
+}
+
+const readElapsed = (text: string): Position | undefined => {
+  const parts = /^\+(\d{1,16})(?:\.(\d{1,9}))?(s|ms|us|ns)$/.exec(text)
+  const nanos = parts === null ? NaN : nanosOf(parts[1]!, parts[2] ?? "", UNITS[parts[3]!]!)
+  return Number.isSafeInteger(nanos) ? { _tag: "Elapsed", nanos } : undefined
 }
 
 /** Exact: no fraction goes through floating point. Digits below a nanosecond are dropped. */

@@ -22,7 +22,7 @@ import { fold } from "./projection.ts"
 import type { LogNotDense } from "./projection.ts"
 import { threadName } from "./state-view.ts"
 import { arrived, travel } from "./time-travel.ts"
-import { verdictsOf, verdictState } from "./violations.ts"
+import { verdictsOf, verdictState, violationOf } from "./violations.ts"
 
 /** A row: an event of the thread in `column`, or laps of that thread that were left out. @category models @since 0.1.0 */
 export type RaceRow =
@@ -57,8 +57,8 @@ export type RaceEnding =
   | { readonly kind: "position"; readonly seq: number }
 
 /**
- * A race. `threads` are the columns, the one it ends in last-seen order: first come, first column. `gpc` and `uhva` are
- * what it is about (-1: nothing in particular); `pageSize` in bytes. `chosen` counts the events, folded ones too.
+ * A race. `threads` are the columns, in the order in which they appear; `gpc`, `uhva` and the `page` that holds it are
+ * what it is about (-1: nothing in particular). `chosen` counts the events, folded ones too.
  *
  * @category models
  * @since 0.1.0
@@ -69,54 +69,54 @@ export interface Race {
   readonly ending: RaceEnding
   readonly gpc: number
   readonly uhva: number
+  readonly page: number
   readonly chosen: number
 }
 
+/** What a table is to show. */
 interface Scene {
+  /** The events that explain what it ends with. */
   readonly explained: ReadonlySet<number>
+  /** Where the threads' operations begin that they belong to. */
   readonly roots: ReadonlySet<number>
   readonly from: number
   readonly to: number
   readonly gpc: number
   readonly uhva: number
+  /** The page of the cache, or -1, and the frames that were there. */
   readonly page: number
   readonly pfns: ReadonlySet<number>
   readonly ending: RaceEnding
 }
 
-interface Table {
-  readonly columns: Array<number>
-  readonly rows: Array<{ readonly row: RaceRow; readonly lap: number }>
-  readonly root: Map<number, number>
-  readonly lap: Map<number, number>
-  chosen: number
-}
-
 /**
- * The race around a position; without one, around the first violation, or else the first refresh that gets nowhere,
- * or else the end.
+ * The race around a position (that of a violation, or of the event it was judged at); without one, around the first
+ * violation, or else the first refresh that gets nowhere, or else the end.
  *
  * @category queries
  * @since 0.1.0
  */
 export const race = Effect.fn("projections.race")(
   function*<E>(log: Log<E>, at?: Position): Effect.fn.Return<Race, E | LogNotDense | NoSuchPosition | NotAWorld> {
-    const position = at ?? (yield* firstFinding(log))
+    const asked = at ?? (yield* firstFinding(log))
+    const written = asked._tag === "Seq" ? yield* violationOf(log, asked.seq) : undefined
+    const position = written === undefined ? asked : atSeq(written)
     const o = noOrigins(yield* worldOf(log))
     yield* travel(log, position, (event) => advanceOrigins(o, event))
     yield* arrived(position, o.at.seq)
     const scene = sceneOf(o)
-    const table = newTable()
+    const table = newTable(scene)
     yield* Stream.runForEachArray(
       log.read({ from: scene.from, to: scene.to }),
-      (chunk) => Effect.sync(() => chunk.forEach((event) => take(table, scene, event)))
+      (chunk) => Effect.sync(() => chunk.forEach((event) => take(table, event)))
     )
     return {
       threads: table.columns.map((thread) => threadName(o.at.state, thread)),
-      rows: table.rows.map(({ row }) => row),
+      rows: table.entries.map(rowOf),
       ending: scene.ending,
       gpc: scene.gpc,
       uhva: scene.uhva,
+      page: scene.page,
       chosen: table.chosen
     }
   }
@@ -131,7 +131,9 @@ const firstFinding = Effect.fnUntraced(function*<E>(log: Log<E>) {
   const last = starved?.evidence.at(-1)
   return last === undefined ? END : atSeq(last.seq)
 })
+
 // ---- what to show
+
 const sceneOf = (o: Origins): Scene => {
   const last = o.last
   if (last?.envelope.data._tag === "PropertyViolated") {
@@ -145,6 +147,7 @@ const sceneOf = (o: Origins): Scene => {
   const events = explanationOf(last, ...open)
   return scene(o, events, gpcAmong(events), { kind: "position", seq: o.at.seq })
 }
+
 const violationScene = (o: Origins, last: Origin): Scene => {
   const { data, seq } = last.envelope
   if (data._tag !== "PropertyViolated") {
@@ -153,19 +156,22 @@ const violationScene = (o: Origins, last: Origin): Scene => {
   const events = explanationOf(...last.because)
   const property = PROPERTIES.find(({ id }) => id === data.property)!
   const gpc = data.gpc >= 0 ? data.gpc : gpcAmong(events)
-  const judged = last.envelope.cause ?? seq
+  const judged = last.because[0]?.envelope.seq ?? seq
   return scene(o, events, gpc, { kind: "violated", property, seq: judged, gpc: data.gpc })
 }
+
 /** The thread whose running refresh has thrown away most laps. */
 const mostLaps = (o: Origins): number | undefined => {
   const all = [...o.progress.refreshes.running.values()].filter(({ thread }) => sampleOf(o, thread) !== undefined)
   return all.sort((a, b) => b.retries - a.retries || a.thread - b.thread)[0]?.thread
 }
+
 /** The turn of a refresh to show: its first lap thrown away, or a wait. */
 const sampleOf = (o: Origins, thread: number): Origin | undefined => {
   const { firstRetry, waited } = o.threads[thread]!
   return firstRetry ?? waited
 }
+
 const lapScene = (o: Origins, thread: number): Scene => {
   const { lastRetry, refresh } = o.threads[thread]!
   const run = o.progress.refreshes.running.get(thread)!
@@ -188,13 +194,14 @@ const lapScene = (o: Origins, thread: number): Scene => {
     seq: Math.max(to.seq, seq)
   })
 }
+
 const scene = (o: Origins, events: ReadonlyArray<Envelope<Event>>, gpc: number, ending: RaceEnding): Scene => {
   const { geo, gpcs } = o.at.state
   const uhva = gpcs[gpc]?.uhva ?? -1
   return {
     explained: new Set(events.map(({ seq }) => seq)),
     roots: new Set(rootsOf(events).map(({ seq }) => seq)),
-    from: events.at(-1) === undefined ? 1 : Math.min(...events.map(({ seq }) => seq)),
+    from: events.reduce((first, { seq }) => Math.min(first, seq), ending.seq),
     to: ending.seq,
     gpc,
     uhva,
@@ -203,6 +210,7 @@ const scene = (o: Origins, events: ReadonlyArray<Envelope<Event>>, gpc: number, 
     ending
   }
 }
+
 /** The first event of each thread's operation: its call, or where the log shows none, what opened it. */
 const rootsOf = (events: ReadonlyArray<Envelope<Event>>): ReadonlyArray<Envelope<Event>> => {
   const calls = events.filter(({ data }) => data._tag === "Called")
@@ -212,6 +220,7 @@ const rootsOf = (events: ReadonlyArray<Envelope<Event>>): ReadonlyArray<Envelope
   )
   return [...calls, ...others]
 }
+
 const gpcAmong = (events: ReadonlyArray<Envelope<Event>>): number => {
   for (const { data } of events) {
     if ("gpc" in data && data.gpc >= 0) {
@@ -220,29 +229,66 @@ const gpcAmong = (events: ReadonlyArray<Envelope<Event>>): number => {
   }
   return -1
 }
-const newTable = (): Table => ({ columns: [], rows: [], root: new Map(), lap: new Map(), chosen: 0 })
 
-const take = (table: Table, scene: Scene, envelope: Envelope<Event>): void => {
+// ---- which events, in which column
+
+interface Entry {
+  readonly column: number
+  /** The lap of the thread's refresh, from 1; 0 before it. */
+  readonly lap: number
+  readonly what: Envelope<Event> | Folded
+}
+
+/** Laps that were left out: how many, and the times of their first and last event, ns. */
+interface Folded {
+  laps: number
+  events: number
+  nanos: number
+  until: number
+}
+
+interface Table {
+  readonly scene: Scene
+  readonly columns: Array<number>
+  entries: Array<Entry>
+  /** By thread: the operation it is in, and the lap of its refresh. */
+  readonly root: Map<number, number>
+  readonly lap: Map<number, number>
+  chosen: number
+}
+
+const newTable = (scene: Scene): Table => ({
+  scene,
+  columns: [],
+  entries: [],
+  root: new Map(),
+  lap: new Map(),
+  chosen: 0
+})
+
+const isFolded = (what: Entry["what"]): what is Folded => !("seq" in what)
+
+const rowOf = ({ column, what }: Entry): RaceRow =>
+  isFolded(what)
+    ? { kind: "fold", column, laps: what.laps, events: what.events, nanos: what.nanos }
+    : { kind: "event", column, envelope: what }
+
+const take = (table: Table, envelope: Envelope<Event>): void => {
+  const { lap, root, scene } = table
   const { data, seq } = envelope
   const { thread } = data
-  if (data._tag === "Called" || scene.roots.has(seq)) {
-    table.root.set(thread, seq)
+  if (data._tag === "Called" || scene.roots.has(seq)) root.set(thread, seq)
+  if (data._tag === "RefreshEntered") lap.set(thread, 1)
+  const isInside = scene.roots.has(root.get(thread) ?? 0)
+  if (data._tag !== "PropertyViolated" && (scene.explained.has(seq) || (isInside && isRelevant(scene, data)))) {
+    add(table, envelope)
   }
-  if (data._tag === "RefreshEntered") {
-    table.lap.set(thread, 1)
-  }
-  const inside = scene.roots.has(table.root.get(thread) ?? 0)
-  if (data._tag !== "PropertyViolated" && (scene.explained.has(seq) || (inside && isRelevant(scene, data)))) {
-    add(table, scene, envelope)
-  }
-  if (data._tag === "RetryDecided") {
-    const lap = table.lap.get(thread) ?? 1
-    if (!scene.explained.has(seq)) {
-      foldLap(table, scene, thread, lap)
-    }
-    table.lap.set(thread, lap + 1)
-  }
+  if (data._tag !== "RetryDecided") return
+  const done = lap.get(thread) ?? 1
+  if (!scene.explained.has(seq)) foldLap(table, thread, done)
+  lap.set(thread, done + 1)
 }
+
 /** Events that a table can do without: they say nothing about who may use which page when. */
 const IRRELEVANT: ReadonlySet<Event["_tag"]> = new Set([
   "Returned",
@@ -270,78 +316,65 @@ const isRelevant = (scene: Scene, data: Event): boolean => {
   return true
 }
 
-/** Whether an event belongs to the retry loop, which laps fold. */
-const isOfLoop = (data: Event): boolean =>
-  data._tag === "Snapshotted" || data._tag === "PfnResolved" || data._tag === "RetryTested" ||
-  data._tag === "RetryDecided" || data._tag === "Waited" || data._tag === "FlagSet" || data._tag === "ValidCleared"
+/** What a refresh does in every lap. */
+const LOOP: ReadonlySet<Event["_tag"]> = new Set([
+  "Snapshotted",
+  "FlagSet",
+  "Waited",
+  "PfnResolved",
+  "ValidSet",
+  "RetryTested",
+  "RetryDecided"
+])
 
-const add = (table: Table, scene: Scene, envelope: Envelope<Event>): void => {
-  const { data } = envelope
-  let column = table.columns.indexOf(data.thread)
-  if (column < 0) {
-    column = table.columns.push(data.thread) - 1
-  }
-  if (data._tag === "Checked" && !data.ok) {
-    dropReader(table, scene, column)
-  }
-  if (data._tag === "ReaderLeft" && lastOf(table, column)?._tag === "Checked") {
-    return
-  }
-  table.rows.push({ row: { kind: "event", column, envelope }, lap: table.lap.get(data.thread) ?? 0 })
+/** Whether an event belongs to the loop. Before the first lap `valid` is cleared for all of them. */
+const isOfLoop = (e: Event, lap: number): boolean => LOOP.has(e._tag) || (e._tag === "ValidCleared" && lap > 1)
+
+const add = (table: Table, envelope: Envelope<Event>): void => {
+  const { thread } = envelope.data
+  const known = table.columns.indexOf(thread)
+  const column = known < 0 ? table.columns.push(thread) - 1 : known
+  if (isLockOfFailedCheck(table, column, envelope.data)) return
+  table.entries.push({ column, lap: table.lap.get(thread) ?? 0, what: envelope })
   table.chosen++
 }
-const lastOf = (table: Table, column: number): Event | undefined => {
-  const row = table.rows.findLast((known) => known.row.column === column)?.row
-  return row?.kind === "event" ? row.envelope.data : undefined
-}
-/** A check that fails is one row: the lock around it says nothing. */
-const dropReader = (table: Table, scene: Scene, column: number): void => {
-  const at = table.rows.findLastIndex(({ row }) => row.column === column)
-  const row = table.rows[at]?.row
-  if (row?.kind !== "event" || row.envelope.data._tag !== "ReaderEntered") {
-    return
+
+/** A check that fails is one row: the lock around it says nothing. Takes back the row of its read_lock. */
+const isLockOfFailedCheck = (table: Table, column: number, e: Event): boolean => {
+  const at = table.entries.findLastIndex((entry) => entry.column === column)
+  const last = table.entries[at]?.what
+  if (last === undefined || isFolded(last)) return false
+  if (e._tag === "ReaderLeft") return last.data._tag === "Checked"
+  const isLock = last.data._tag === "ReaderEntered" && !table.scene.explained.has(last.seq)
+  if (e._tag === "Checked" && !e.ok && isLock) {
+    table.entries.splice(at, 1)
+    table.chosen--
   }
-  if (scene.explained.has(row.envelope.seq)) {
-    return
-  }
-  table.rows.splice(at, 1)
-  table.chosen--
+  return false
 }
-/** Leaves out what a thread did in a lap that was thrown away. */
-const foldLap = (table: Table, scene: Scene, thread: number, lap: number): void => {
+
+/** Leaves out what a thread did in a lap that was thrown away; the laps in a row are one row. */
+const foldLap = (table: Table, thread: number, lap: number): void => {
   const column = table.columns.indexOf(thread)
-  const isOfLap = ({ lap: of, row }: Table["rows"][number]): boolean =>
-    of === lap && row.column === column && row.kind === "event" && !scene.explained.has(row.envelope.seq)
-  const mine = table.rows.filter(isOfLap).flatMap(({ row }) => row.kind === "event" ? [row.envelope] : [])
-  // What came before the first lookup is no part of the loop.
-  const folded = new Set(mine.filter(({ data }) => isOfLoop(data)).map(({ seq }) => seq))
-  if (folded.size === 0) {
-    return
-  }
-  const times = mine.filter(({ seq }) => folded.has(seq)).map(({ t }) => t)
-  const at = table.rows.findIndex(({ row }) => row.kind === "event" && folded.has(row.envelope.seq))
-  const before = table.rows.slice(0, at)
-  const rest = table.rows.slice(at).filter(({ row }) => row.kind !== "event" || !folded.has(row.envelope.seq))
-  const earlier = before.findLastIndex(({ row }) => row.column === column)
-  const known = before[earlier]?.row
-  const started = times[0]!
-  const ended = times.at(-1)!
-  if (known?.kind === "fold") {
-    const gap = foldedUntil.get(known) ?? started
-    const more: RaceRow = {
-      ...known,
-      laps: known.laps + 1,
-      events: known.events + folded.size,
-      nanos: known.nanos + ended - gap
-    }
-    foldedUntil.set(more, ended)
-    before[earlier] = { row: more, lap }
+  const gone = table.entries.flatMap(({ column: of, lap: in_, what }) =>
+    of !== column || in_ !== lap || isFolded(what) || !isOfLoop(what.data, lap) || table.scene.explained.has(what.seq)
+      ? []
+      : [what]
+  )
+  const [first] = gone
+  const last = gone.at(-1)
+  if (first === undefined || last === undefined) return
+  const at = table.entries.findIndex(({ what }) => what === first)
+  const all: ReadonlySet<Entry["what"]> = new Set(gone)
+  table.entries = table.entries.filter(({ what }) => !all.has(what))
+  const before = table.entries.slice(0, at).findLast((entry) => entry.column === column)?.what
+  if (before !== undefined && isFolded(before)) {
+    before.laps++
+    before.events += gone.length
+    before.nanos += last.t - before.until
+    before.until = last.t
   } else {
-    const row: RaceRow = { kind: "fold", column, laps: 1, events: folded.size, nanos: ended - started }
-    foldedUntil.set(row, ended)
-    before.push({ row, lap })
+    const what: Folded = { laps: 1, events: gone.length, nanos: last.t - first.t, until: last.t }
+    table.entries.splice(at, 0, { column, lap, what })
   }
-  table.rows.splice(0, table.rows.length, ...before, ...rest)
 }
-/** The time of the last event that a fold row stands for, ns. */
-const foldedUntil = new WeakMap<RaceRow, number>()

@@ -8,19 +8,24 @@
  */
 import {
   CHANGES,
+  gpcActor,
   INVALID_GPA,
+  KVM,
   LABELS,
+  MMU,
   NO_PFN,
   OPEN,
   OPEN_RANGES,
   OPERATIONS,
+  ownerOf,
   PROTECTIONS,
   RETRY_REASONS,
   SLEEPS,
   SLOT_STATES,
+  threadActor,
   TRACKED_RANGES
 } from "@pfnscope/protocol"
-import type { Gpc, State, Thread } from "@pfnscope/protocol"
+import type { ActorId, Event, Gpc, State, Thread } from "@pfnscope/protocol"
 import { callText, gpaText, hvaText, pfnText, printable } from "./event-text.ts"
 
 /** What a leaf holds: addresses are `"0x…"`, so are frames, or `"KVM_PFN_ERR_FAULT"`. @category models @since 0.1.0 */
@@ -31,6 +36,8 @@ export interface Leaf {
   /** The actor: `mmu/0`, `mn/0`, `gpc/0`, or a thread's name. */
   readonly subject: string
   readonly field: ReadonlyArray<string>
+  /** The actors whose cells it is read from. */
+  readonly actors: ReadonlyArray<ActorId>
   readonly read: (s: State) => Value | undefined
 }
 
@@ -63,10 +70,25 @@ const unlessZero = (n: number): Value | undefined => n === 0 ? undefined : n
 
 const some = (n: number): ReadonlyArray<number> => Array.from({ length: n }, (_, i) => i)
 
-type Field = readonly [name: string | ReadonlyArray<string>, read: (s: State) => Value | undefined]
+/** A field of an actor; `also` is another actor whose cells it is read from. */
+type Field = readonly [name: string | ReadonlyArray<string>, read: (s: State) => Value | undefined, also?: ActorId]
 
-const leaves = (subject: string, fields: ReadonlyArray<Field>): ReadonlyArray<Leaf> =>
-  fields.map(([name, read]) => ({ subject, field: typeof name === "string" ? [name] : name, read }))
+const leaves = (subject: string, actor: ActorId, fields: ReadonlyArray<Field>): ReadonlyArray<Leaf> =>
+  fields.map(([name, read, also]) => ({
+    subject,
+    field: typeof name === "string" ? [name] : name,
+    actors: also === undefined ? [actor] : [actor, also],
+    read
+  }))
+
+const mmuLeaves = (s: State): ReadonlyArray<Leaf> => leaves("mmu/0", MMU, mmuFields(s))
+
+const notifierLeaves = (s: State): ReadonlyArray<Leaf> => leaves("mn/0", KVM, notifierFields(s))
+
+const gpcLeaves = (gpc: Gpc): ReadonlyArray<Leaf> => leaves(`gpc/${gpc.id}`, gpcActor(gpc.id), gpcFields(gpc))
+
+const threadLeaves = (s: State, t: Thread): ReadonlyArray<Leaf> =>
+  leaves(threadName(s, t.id), threadActor(s, t.id), threadFields(s, t))
 
 /** The page table, and the frames that something other than one mapping keeps. */
 const mmuFields = (s: State): ReadonlyArray<Field> => [
@@ -160,7 +182,7 @@ const gpcFields = ({ id }: Gpc): ReadonlyArray<Field> => {
     ["uhva", of((gpc) => hvaText(gpc.uhva))],
     ["pfn", of((gpc) => pfn(gpc.pfn))],
     ["khva", of((gpc) => gpc.khva === NO_PFN ? undefined : `maps pfn ${pfnText(gpc.khva)}`)],
-    ["page", of((gpc, s) => pageState(s, gpc))],
+    ["page", of((gpc, s) => pageState(s, gpc)), MMU],
     ["generation", of((gpc) => gpc.gpa === INVALID_GPA ? undefined : gpc.generation)],
     ["on_gpc_list", of((gpc) => gpc.listed === 1)],
     [["lock", "readers"], of((gpc) => unlessZero(gpc.readers))],
@@ -188,7 +210,7 @@ const threadFields = (s: State, { id }: Thread): ReadonlyArray<Field> => {
     ["label", of((t) => LABELS[t.pc])],
     ["call", of((t) => t.pc === 0 ? undefined : callText(OPERATIONS[t.op]!, t.a, t.b, t.d))],
     ["blocked", of((t) => t.blocked === 1 ? true : undefined)],
-    ["sleeps", of((t, s) => s.kvm.sleeping(t.id) === 0 ? undefined : SLEEPS[s.kvm.sleeping(t.id)])],
+    ["sleeps", of((t, s) => s.kvm.sleeping(t.id) === 0 ? undefined : SLEEPS[s.kvm.sleeping(t.id)]), KVM],
     ["changes", of((t) => t.depth > 0 ? CHANGES[t.change] : undefined)],
     ["maps_gpa", lookup((t) => t.gpa === 0 ? undefined : gpaText(t.gpa))],
     ["maps_uhva", lookup((t) => hvaText(t.hva))],
@@ -214,23 +236,42 @@ const threadFields = (s: State, { id }: Thread): ReadonlyArray<Field> => {
  * @since 0.1.0
  */
 export const leavesOf = (s: State): ReadonlyArray<Leaf> => [
-  ...leaves("mmu/0", mmuFields(s)),
-  ...leaves("mn/0", notifierFields(s)),
-  ...s.gpcs.flatMap((gpc) => leaves(`gpc/${gpc.id}`, gpcFields(gpc))),
-  ...s.threads.flatMap((t) => leaves(threadName(s, t.id), threadFields(s, t)))
+  ...mmuLeaves(s),
+  ...notifierLeaves(s),
+  ...s.gpcs.flatMap(gpcLeaves),
+  ...s.threads.flatMap((t) => threadLeaves(s, t))
 ]
 
-/** The state as a plain object. @category conversions @since 0.1.0 */
-export const viewOf = (s: State): StateView => {
-  const objectOf = (all: ReadonlyArray<Leaf>) => nest(s, all)
-  const withId = (id: string, all: ReadonlyArray<Leaf>) => ({ id, ...objectOf(all) })
-  return {
-    mmu: objectOf(leaves("mmu/0", mmuFields(s))),
-    notifier: objectOf(leaves("mn/0", notifierFields(s))),
-    gpcs: s.gpcs.map((gpc) => withId(`gpc/${gpc.id}`, leaves("", gpcFields(gpc)))),
-    threads: s.threads.map((t) => withId(threadName(s, t.id), leaves("", threadFields(s, t))))
+/**
+ * The actors whose cells an event writes: the one that ran the step, and the thread that asked for it.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const touchedBy = (s: State, event: Event): ReadonlyArray<ActorId> => {
+  const thread = threadActor(s, event.thread)
+  switch (ownerOf(event._tag)) {
+    case "mmu":
+      return [thread, MMU]
+    case "mn":
+      return [thread, KVM]
+    case "gpc":
+      return "gpc" in event ? [thread, gpcActor(event.gpc)] : [thread]
+    default:
+      // A lock is in the stream of the thread that took it, and in the cells of whoever has it.
+      return event._tag === "Locked" || event._tag === "Unlocked"
+        ? [thread, MMU, KVM, ...(event.gpc < 0 ? [] : [gpcActor(event.gpc)])]
+        : [thread]
   }
 }
+
+/** The state as a plain object. @category conversions @since 0.1.0 */
+export const viewOf = (s: State): StateView => ({
+  mmu: nest(s, mmuLeaves(s)),
+  notifier: nest(s, notifierLeaves(s)),
+  gpcs: s.gpcs.map((gpc) => ({ id: `gpc/${gpc.id}`, ...nest(s, gpcLeaves(gpc)) })),
+  threads: s.threads.map((t) => ({ id: threadName(s, t.id), ...nest(s, threadLeaves(s, t)) }))
+})
 
 const nest = (s: State, all: ReadonlyArray<Leaf>): View => {
   const root: Record<string, Value | View> = {}

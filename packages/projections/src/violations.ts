@@ -6,10 +6,13 @@
 import type { Envelope } from "@pfnscope/journal"
 import { PROPERTY_IDS } from "@pfnscope/protocol"
 import type { Event, PropertyId } from "@pfnscope/protocol"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { find, notFound, sightingOf } from "./evidence.ts"
 import type { Finding, Sighting } from "./evidence.ts"
 import { advance, noneInFlight } from "./in-flight.ts"
 import type { InFlight } from "./in-flight.ts"
+import type { Log } from "./log.ts"
 import type { Projection } from "./projection.ts"
 import { evolveRefreshes, noRefreshes } from "./refreshes.ts"
 import type { Refreshes } from "./refreshes.ts"
@@ -38,21 +41,51 @@ const KEPT = 100
 export interface Violations {
   readonly counts: Map<PropertyId, number>
   readonly list: Array<Violation>
+  /** The last violation of any property. */
+  last: { readonly seq: number; readonly judged: number } | undefined
 }
+
+/** The event that a violation was judged at: its cause, or that of the violation written down just before it. */
+const judgedAt = (seq: number, cause: number | undefined, last: Violations["last"]): number =>
+  cause === undefined ? seq : cause === last?.seq ? last.judged : cause
 
 /** The violations that the audit found, as a projection. @category projections @since 0.1.0 */
 export const violations: Projection<Violations> = {
   name: "violations",
   version: 1,
-  init: () => ({ counts: new Map(), list: [] }),
+  init: () => ({ counts: new Map(), list: [], last: undefined }),
   evolve: (state, { cause, data, seq, t }) => {
     if (data._tag !== "PropertyViolated") return state
     const count = (state.counts.get(data.property) ?? 0) + 1
     state.counts.set(data.property, count)
-    if (count <= KEPT) state.list.push({ property: data.property, seq, judged: cause ?? seq, t, gpc: data.gpc })
+    const judged = judgedAt(seq, cause, state.last)
+    state.last = { seq, judged }
+    if (count <= KEPT) state.list.push({ property: data.property, seq, judged, t, gpc: data.gpc })
     return state
   }
 }
+
+/** Events after the judged one within which a violation of it is written down. */
+const WRITTEN_WITHIN = 32
+
+/**
+ * The position at which a violation is written down that was judged at event `seq`: of one property, or of any.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const violationOf = Effect.fnUntraced(
+  function*<E>(log: Log<E>, seq: number, property?: PropertyId): Effect.fn.Return<number | undefined, E> {
+    const near = violations.init()
+    yield* Stream.runForEach(
+      log.read({ from: seq, to: seq + WRITTEN_WITHIN }),
+      (event) => Effect.sync(() => violations.evolve(near, event))
+    )
+    const of = (found: Violation) =>
+      found.judged === seq && found.seq !== seq && (property === undefined || found.property === property)
+    return near.list.find(of)?.seq
+  }
+)
 
 /** A refresh is starved when it makes so many turns (laps thrown away, waits entered), none for a range over its page. @category constants @since 0.1.0 */
 export const STARVED_TURNS = 100

@@ -9,7 +9,6 @@ import type { Event, PropertyId, State } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import { whyCount, whyEvent, whyField, whyThread, whyValid } from "./answer.ts"
 import type { Answer } from "./answer.ts"
 import { fieldText } from "./event-text.ts"
@@ -22,6 +21,7 @@ import type { NoSuchPosition, Position } from "./position.ts"
 import { leavesOf, pathOf, threadName } from "./state-view.ts"
 import type { Leaf } from "./state-view.ts"
 import { arrived, stateAt, travel } from "./time-travel.ts"
+import { violationOf } from "./violations.ts"
 
 /** One event of a chain: `text` is who did it and its fields; `src` where it was read. @category models @since 0.1.0 */
 export interface ChainLink {
@@ -56,7 +56,7 @@ type Subject =
   | { readonly kind: "field"; readonly path: string }
 
 const parseSubject = (text: string, state: State): Subject | undefined => {
-  const event = /^(?:(P\d{1,2})@)?#(\d{1,15})$/.exec(text)
+  const event = /^(?:(P\d{1,2})@)?#?(\d{1,15})$/.exec(text)
   if (event !== null) {
     const property = PROPERTY_IDS.find((id) => id === event[1])
     return event[1] !== property ? undefined : { kind: "event", seq: Number(event[2]), property }
@@ -74,7 +74,7 @@ const actorsOf = (state: State): ReadonlyArray<string> => [
 
 /**
  * Answers why a subject is as it is at a position: a cache (`gpc/0`), a thread (`vcpu/3`), the notifier (`mn/0`), a
- * field as `diff` names it (`gpc/0.valid`), an event (`#1234`) or a violation (`P1@#1234`). Of an event the answer is
+ * field as `diff` names it (`gpc/0.valid`), an event (`#1234`, or `1234`) or a violation (`P1@#1234`). Of an event the answer is
  * as of that event, wherever the position is.
  *
  * @category queries
@@ -108,19 +108,11 @@ export const why = Effect.fn("projections.why")(
   }
 )
 
-/** Events after the judged one in which a violation of it is written down. */
-const WRITTEN_WITHIN = 32
-
 /** A violation that is named by the event it was judged at, as where it was written down. */
-const asWritten = Effect.fnUntraced(function*<E>(log: Log<E>, subject: Subject & { readonly kind: "event" }) {
-  const { property, seq } = subject
-  if (property === undefined) return subject
-  const written = yield* log.read({ from: seq, to: seq + WRITTEN_WITHIN }).pipe(
-    Stream.filter(({ cause, data }) => data._tag === "PropertyViolated" && data.property === property && cause === seq),
-    Stream.runHead
-  )
-  return Option.match(written, { onNone: () => subject, onSome: (event) => ({ ...subject, seq: event.seq }) })
-})
+const asWritten = <E>(log: Log<E>, subject: Subject & { readonly kind: "event" }) =>
+  subject.property === undefined
+    ? Effect.succeed(subject)
+    : Effect.map(violationOf(log, subject.seq, subject.property), (seq) => ({ ...subject, seq: seq ?? subject.seq }))
 
 /** Folds the log up to a position; returns the event that changed the leaf last. */
 const follow = Effect.fnUntraced(

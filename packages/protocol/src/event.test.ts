@@ -129,6 +129,20 @@ describe("a replay of a run's events", () => {
     assert.isAbove(position, 1000)
   })
 
+  it("a thread is marked while it is blocked, and no longer", () => {
+    const [policy] = POLICIES
+    const program = programOf(policy)
+    const { emit, state, step } = execute(initialState(randomWorld(seeded(7))), {
+      event: () => {},
+      violated: () => {}
+    })
+    const [t] = state.threads
+    emit.Blocked(0, 1)
+    assert.strictEqual(t.blocked, 1)
+    step(program[t.pc], t, 0)
+    assert.strictEqual(t.blocked, 0)
+  })
+
   it("the last event of a step, and no other, says where its thread stands", () => {
     const [policy] = POLICIES
     const program = programOf(policy)

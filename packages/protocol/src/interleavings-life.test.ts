@@ -47,6 +47,13 @@ describe("I-32: a memslot goes while an invalidation of it is in flight", () => 
     assert.deepStrictEqual(s.seen("MemslotsSwapped").map((event) => event.state), ["invalid", "absent"])
   })
 
+  it("another update waits for slots_lock", () => {
+    const s = stage(world([...threads, thread("slots/1", { _tag: "set_memslot", slot: 0, hva: LOW })]), mainline612)
+    s.run("mm/0 to change", "slots/0 blocked at swap.sleep", "slots/1 blocked at slots.lock", "mm/0 done")
+    s.run("slots/0 to slots.unlock", "slots/1 blocked at slots.lock", "slots/0 done", "slots/1 done")
+    assert.strictEqual(s.state.kvm.generation, 6)
+  })
+
   it("without the wait it violates P8, and the guest faults there for ever", () => {
     const s = stage(world(threads), impatient(mainline612))
     s.run("mm/0 to change", "slots/0 done", "mm/0 done")

@@ -198,7 +198,7 @@ const changePage = (s: State, t: Thread, emit: Emit, page: number): void => {
       // wp_page_copy looks again under the lock: someone else may have changed the entry since the fault.
       return prot === PROT["copy-on-write"] ? set(t.copy, PROT.write, 1) : set(pfn, prot, 0)
     case CHANGE.migrate:
-      return prot !== PROT.write || isReferenced(s, pfn) ? set(pfn, prot, 0) : set(NO_PFN, PROT.migration, 1)
+      return prot === PROT.write ? set(NO_PFN, PROT.migration, 1) : set(pfn, prot, 0)
     case CHANGE.merge: {
       const other = s.geo.pageOf(t.b)
       const cow = PROT["copy-on-write"]
@@ -207,14 +207,14 @@ const changePage = (s: State, t: Thread, emit: Emit, page: number): void => {
         : set(pfn, prot, 0)
     }
     default:
-      return prot !== PROT.write || isReferenced(s, pfn) ? set(pfn, prot, 0) : set(NO_PFN, PROT.absent, 1)
+      return prot === PROT.write ? set(NO_PFN, PROT.absent, 1) : set(pfn, prot, 0)
   }
 }
 
 const sameContent = (s: State, a: number, b: number): boolean =>
   a !== b && s.mmu.frame(a) >= 0 && s.mmu.frame(b) >= 0 && s.mmu.word(s.mmu.frame(a)) === s.mmu.word(s.mmu.frame(b))
 
-/** Gives a page that was emptied for a copy its new frame (migration, collapse), or its old one back. */
+/** Gives a page that was emptied for a copy its new frame (migration, collapse), or its old one, if that has users. */
 const refill = (s: State, t: Thread, emit: Emit, page: number): void => {
   const old = s.mmu.gathered(t.id, page)
   const waiting = t.op === OP.migrate ? PROT.migration : PROT.absent

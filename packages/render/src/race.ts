@@ -8,7 +8,7 @@
 import type { Race, RaceRow } from "@pfnscope/projections"
 import { fieldText, hvaText } from "@pfnscope/projections"
 import { TASK_SIZE } from "@pfnscope/protocol"
-import type { Event } from "@pfnscope/protocol"
+import type { Event, LOCKS } from "@pfnscope/protocol"
 import { CAVEAT, counted, duration } from "./table.ts"
 
 /** Characters of a line. @category constants @since 0.1.0 */
@@ -17,8 +17,11 @@ export const RACE_WIDTH = 72
 /** Columns side by side at the most; with more threads each row names its own. */
 const COLUMNS = 3
 
-/** The short words for an event in a table. */
-const wordsOf = (event: Event): ReadonlyArray<string> => {
+/** A page table entry: that of the cache's page is `PTE(U)`. */
+const pte = (hva: number, page: number): string => hva === page ? "PTE(U)" : `PTE(${short(hva)})`
+
+/** The short words for an event in a table about the cache whose page is at `page` (or -1). */
+const wordsOf = (event: Event, page: number): ReadonlyArray<string> => {
   switch (event._tag) {
     case "Called":
       return [fieldText(event)]
@@ -45,9 +48,9 @@ const wordsOf = (event: Event): ReadonlyArray<string> => {
     case "MmuLockHeld":
       return [`  in_progress = ${event.inProgress}`]
     case "PteChanged":
-      return [`PTE(U) = ${event.pfn === 0 ? "none" : frame(event.pfn)}${protection(event.protection)}`]
+      return [`${pte(event.hva, page)} = ${event.pfn === 0 ? "none" : frame(event.pfn)}${protection(event.protection)}`]
     case "PageFaulted":
-      return [`fault: PTE(U) = ${frame(event.pfn)}`]
+      return [`fault: ${pte(event.hva, page)} = ${frame(event.pfn)}`]
     case "PageFreed":
       return [`${frame(event.pfn)} is freed`]
     case "RefreshEntered":
@@ -87,9 +90,46 @@ const wordsOf = (event: Event): ReadonlyArray<string> => {
       return [`  hull = [${short(event.start)}, ${short(event.end)})`]
     case "Waited":
       return [event.pending ? "  waits for invalidations" : "  nothing to wait for"]
+    case "Locked":
+      return [LOCK_CALLS[event.lock][0]]
+    case "Unlocked":
+      return [LOCK_CALLS[event.lock][1]]
+    case "Blocked":
+      return ["  (waits)"]
+    case "RefPut":
+      return [`put ${frame(event.pfn)}${event.reference === "gather" ? " (mmu_gather)" : ""}`]
+    case "Woken":
+      return ["  wakes a sleeper"]
+    case "SwapWaited":
+      return ["  waits for active_count == 0"]
+    case "Activated":
+      return ["  gpc->active = true"]
+    case "Deactivated":
+      return ["  gpc->active = gpc->valid = false"]
+    case "MappingKept":
+      return ["  mapping kept"]
+    case "RefreshFailed":
+      return [`  refresh fails: ${event.ret}`]
+    case "MemslotsSwapped":
+      return [`swap memslots: slot ${event.slot} ${event.state}`]
+    case "GenerationChanged":
+      return [`  generation = ${event.generation}`]
+    case "Returned":
+      return [`returns ${event.ret}`]
     default:
       return [`${event._tag} ${fieldText(event)}`.trim()]
   }
+}
+
+/** How the kernel takes and releases each lock. */
+const LOCK_CALLS: Readonly<Record<(typeof LOCKS)[number], readonly [taken: string, released: string]>> = {
+  "mn_invalidate_lock": ["spin_lock(&kvm->mn_invalidate_lock)", "spin_unlock(&kvm->mn_invalidate_lock)"],
+  "gpc_lock": ["spin_lock(&kvm->gpc_lock)", "spin_unlock(&kvm->gpc_lock)"],
+  "slots_lock": ["mutex_lock(&kvm->slots_lock)", "mutex_unlock(&kvm->slots_lock)"],
+  "gpc->lock": ["write_lock_irq(&gpc->lock)", "write_unlock_irq(&gpc->lock)"],
+  "gpc->refresh_lock": ["mutex_lock(&gpc->refresh_lock)", "mutex_unlock(&gpc->refresh_lock)"],
+  "mmap_lock(read)": ["mmap_read_lock(mm)", "mmap_read_unlock(mm)"],
+  "mmap_lock(write)": ["mmap_write_lock(mm)", "mmap_write_unlock(mm)"]
 }
 
 /** What an entry allows, where that is worth a word. */
@@ -113,15 +153,25 @@ const wrap = (text: string, width: number, more = 4): ReadonlyArray<string> => {
   return [text.slice(0, at), ...wrap(indent + text.slice(at).trimStart(), width, 0)]
 }
 
-/** A row's words, at most `width` wide. */
-const linesOf = (row: RaceRow, width: number): ReadonlyArray<string> => {
-  const words = row.kind === "event"
-    ? wordsOf(row.envelope.data)
-    : [`  ... ${counted(row.laps, "lap")} more, ${duration(row.nanos)} ...`]
-  return words.flatMap((word) => wrap(word, width))
+/** Rows with the words for each, for the laps left out too: whether a lap of the thread has been shown before. */
+const withWords = ({ page, rows }: Race): ReadonlyArray<readonly [row: RaceRow, words: ReadonlyArray<string>]> => {
+  const shown = new Set<number>()
+  return rows.map((row) => {
+    if (row.kind === "fold") {
+      const more = shown.has(row.column) ? "more" : "before"
+      return [row, [`  ... ${counted(row.laps, "lap")} ${more}, ${duration(row.nanos)} ...`]]
+    }
+    if (row.envelope.data._tag === "RetryDecided") shown.add(row.column)
+    return [row, wordsOf(row.envelope.data, page)]
+  })
 }
 
-const sideBySide = ({ rows, threads }: Race): ReadonlyArray<string> => {
+/** Words as lines of at most `width`. */
+const linesOf = (words: ReadonlyArray<string>, width: number): ReadonlyArray<string> =>
+  words.flatMap((word) => wrap(word, width))
+
+const sideBySide = (race: Race): ReadonlyArray<string> => {
+  const { threads } = race
   const columns = Math.max(1, threads.length)
   const width = Math.floor((RACE_WIDTH - 1 - 2 * (columns - 1)) / columns)
   const place = (column: number, text: string) => ` ${" ".repeat(column * (width + 2))}${text}`.trimEnd()
@@ -130,16 +180,16 @@ const sideBySide = ({ rows, threads }: Race): ReadonlyArray<string> => {
   return [
     across(heads),
     across(heads.map((head) => "-".repeat(head.length))),
-    ...rows.flatMap((row) => linesOf(row, width).map((line) => place(row.column, line)))
+    ...withWords(race).flatMap(([row, words]) => linesOf(words, width).map((line) => place(row.column, line)))
   ]
 }
 
 /** More threads than columns: each row says whose it is. */
-const rowByRow = ({ rows, threads }: Race): ReadonlyArray<string> => {
-  const width = Math.min(16, Math.max(...threads.map((name) => name.length)))
-  return rows.flatMap((row) => {
-    const name = (threads[row.column] ?? "").slice(0, width)
-    return linesOf(row, RACE_WIDTH - width - 3).map((line, i) =>
+const rowByRow = (race: Race): ReadonlyArray<string> => {
+  const width = Math.min(16, Math.max(...race.threads.map((name) => name.length)))
+  return withWords(race).flatMap(([row, words]) => {
+    const name = (race.threads[row.column] ?? "").slice(0, width)
+    return linesOf(words, RACE_WIDTH - width - 3).map((line, i) =>
       ` ${(i === 0 ? name : "").padEnd(width)}  ${line}`.trimEnd()
     )
   })
