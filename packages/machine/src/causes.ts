@@ -69,12 +69,12 @@ export const causes = (threads: number, gpcs: number): Causes => {
       }
     },
     note: (seq, event) => {
+      // Several violations can be written at one event: each is caused by that one.
+      if (event._tag === "PropertyViolated") return
       const t = all[event.thread]!
       head = seq
-      if (event._tag !== "PropertyViolated") {
-        t.last = seq
-        if (event._tag !== "Blocked") t.released = 0
-      }
+      t.last = seq
+      if (event._tag !== "Blocked") t.released = 0
       switch (event._tag) {
         case "Called":
           t.call = seq
