@@ -92,7 +92,7 @@ describe("a race as text", () => {
                                      invalidate_range_end
                                        active_count => 0
                                        wakes a sleeper
-   valid = true, pfn = pfn 2b
+   valid = true, pfn = 2b
  put pfn 2b
  pfn 2b is freed
  access *khva: pfn 2b

@@ -73,9 +73,9 @@ const wordsOf = (event: Event, page: number): ReadonlyArray<string> => {
         event.covering === 0 ? "         (no range over U)" : "         (a range over U)"
       ]
     case "Published":
-      return [`  valid = true, pfn = ${event.pfn < 0 ? "error" : frame(event.pfn)}`]
+      return [`  valid = true, pfn = ${event.pfn < 0 ? "error" : event.pfn.toString(16)}`]
     case "MappingStored":
-      return [`  pfn = ${event.pfn < 0 ? "error" : frame(event.pfn)}`]
+      return [`  pfn = ${event.pfn < 0 ? "error" : event.pfn.toString(16)}`]
     case "RefreshReturned":
       return [`  refresh returns ${event.ret}`]
     case "ReaderEntered":
