@@ -126,7 +126,7 @@ describe("a run", () => {
         })
       )
       assert.strictEqual(outcome.ended, "deadlock")
-      assert.isTrue(outcome.stuck.some(({ label }) => label === "retry.deadlock"))
+      assert.isTrue(outcome.stuck.some(({ label }) => label === "retry.relock_inner"))
       assert.isTrue(violationsOf(Array.from(yield* eventsOf(log))).has("P10"))
     }))
 

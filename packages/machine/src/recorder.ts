@@ -153,6 +153,7 @@ export const recorder = Effect.fnUntraced(function*(options: {
 const calling = (op: OpCode): Step => ({
   label: "idle",
   actor: atSelf,
+  to: () => [entryOf(op.op)],
   run: (_s, t, emit) => {
     emit.Called(t.id, op.op, op.a, op.b, op.c)
     return entryOf(op.op)

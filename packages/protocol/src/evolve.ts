@@ -11,7 +11,7 @@
 import { KVM_PFN_ERR_FAULT, NO_PFN } from "./address.ts"
 import { CHANGES, LOCKS, REFERENCES } from "./event.ts"
 import type { Emit } from "./event.ts"
-import { OP, OPEN, PROT, SLOT } from "./state.ts"
+import { NOT_READ, OP, OPEN, PROT, SLOT } from "./state.ts"
 import type { State } from "./state.ts"
 
 /** The lock codes. @category constants @since 0.1.0 */
@@ -67,9 +67,8 @@ export class Evolve implements Emit {
       thread.hva =
       thread.gpa =
       thread.khva =
-      thread.generation =
-      thread.snapshot =
         0
+    thread.snapshot = thread.generation = NOT_READ
     thread.reason = thread.inFlight = thread.covering = 0
     const { ops, repeat } = this.s.geo.world.threads[t]
     thread.opIndex += 1

@@ -11,6 +11,7 @@ import type { Emit, EmittedTag, Event, PropertyId } from "./event.ts"
 import { Evolve } from "./evolve.ts"
 import type { LabelId } from "./label.ts"
 import { judgeMove, JUDGES } from "./property.ts"
+import type { Report } from "./property.ts"
 import type { State, Thread } from "./state.ts"
 import type { Step } from "./step.ts"
 
@@ -39,7 +40,6 @@ export interface Executor {
  * @since 0.1.0
  */
 export const execute = (state: State, listener: Listener): Executor => {
-  const evolve = new Evolve(state)
   const held = { tag: "Called" as EmittedTag, thread: 0, a: 0, b: 0, c: 0, d: 0, is: false }
   const violations: Array<{ readonly property: PropertyId; readonly gpc: number }> = []
   const report = (property: PropertyId, gpc: number) => {
@@ -54,9 +54,9 @@ export const execute = (state: State, listener: Listener): Executor => {
       listener.violated(property, held.thread, gpc)
     }
   }
+  const evolve = judged(state, report)
   const emit = Object.fromEntries(EMITTED.map((tag) => {
-    const write = (evolve[tag] as (t: number, a: number, b: number, c: number, d: number) => void).bind(evolve)
-    const judge = JUDGES[tag]
+    const write = (evolve[tag] as Write).bind(evolve)
     return [tag, (thread: number, a = 0, b = 0, c = 0, d = 0): void => {
       release(-1)
       write(thread, a, b, c, d)
@@ -67,7 +67,6 @@ export const execute = (state: State, listener: Listener): Executor => {
       held.c = c
       held.d = d
       held.is = true
-      if (judge !== undefined) judge(state, report, thread, a, b, c, d)
     }]
   })) as unknown as Emit
   return {
@@ -80,6 +79,38 @@ export const execute = (state: State, listener: Listener): Executor => {
       judgeMove(state, report, thread.id)
       release(to)
     }
+  }
+}
+
+type Write = (thread: number, a: number, b: number, c: number, d: number) => void
+
+/** Writes events to a state, and judges those at which a property is judged. */
+const judged = (state: State, report: Report): Evolve => {
+  const evolve = new Evolve(state)
+  const judging = Object.entries(JUDGES).map(([tag, judge]) => {
+    const write = (evolve[tag as EmittedTag] as Write).bind(evolve)
+    return [tag, (thread: number, a = 0, b = 0, c = 0, d = 0): void => {
+      write(thread, a, b, c, d)
+      judge(state, report, thread, a, b, c, d)
+    }]
+  })
+  return Object.assign(evolve, Object.fromEntries(judging))
+}
+
+/** Runs one step and moves its thread. @category models @since 0.1.0 */
+export type Run = (step: Step, thread: Thread, choice: number) => void
+
+/**
+ * Runs steps of which nobody hears: for whoever tries very many and asks only where they lead and what they violate.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const executeUnheard = (state: State, report: Report): Run => {
+  const evolve = judged(state, report)
+  return (step, thread, choice) => {
+    evolve.moved(thread.id, step.run(state, thread, evolve, choice))
+    judgeMove(state, report, thread.id)
   }
 }
 

@@ -59,7 +59,14 @@ const VERDICTS: { readonly [policy: string]: ReadonlyArray<string> } = {
   "needs-invalidation-v2": atEnd,
   "needs-invalidation-v3-1": noSequence,
   "needs-invalidation-v3-2": ["P1 P2 P3 P4 P5 P10", "P1 P2 P3 P4 P5 P10", "P10", "", "P10", "P10"],
-  "needs-invalidation-v3-3": ["P1 P2 P3 P4 P5 P11", "P1 P2 P3 P4 P5 P11", "P5 P11", "", "P5 P11", "P5 P11"],
+  "needs-invalidation-v3-3": [
+    "P1 P2 P3 P4 P5 P11",
+    "P1 P2 P3 P4 P5 P11",
+    "P1 P2 P5 P11",
+    "",
+    "P1 P2 P5 P11",
+    "P1 P2 P5 P11"
+  ],
   "needs-invalidation-v3-4": atEnd,
   "range-spin": noSequence,
   "flag-wait": clean,

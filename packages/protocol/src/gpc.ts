@@ -14,11 +14,20 @@ import { L } from "./label.ts"
 import type { LabelId } from "./label.ts"
 import { EFAULT, EINVAL } from "./mmu.ts"
 import { covering, isPending } from "./notifier.ts"
-import { afterEarlyWait, afterMap, afterRangeTest, afterSnapshot, afterTests, beforeLookup, firstTest } from "./path.ts"
+import {
+  afterEarlyWait,
+  afterMap,
+  afterPut,
+  afterRangeTest,
+  afterSnapshot,
+  afterTests,
+  firstTest,
+  waitsBeforePut
+} from "./path.ts"
 import type { Policy } from "./policy.ts"
 import { OP, translate } from "./state.ts"
 import type { Gpc, State, Thread } from "./state.ts"
-import { atGpc, atKvm } from "./step.ts"
+import { atGpc, atKvm, to } from "./step.ts"
 import type { Step, Steps } from "./step.ts"
 
 const REASON = Object.fromEntries(RETRY_REASONS.map((name, code) => [name, code])) as {
@@ -48,7 +57,9 @@ const check = (gpc: Gpc, t: Thread): boolean =>
 
 /** Where a thread goes when its refresh is over: a user looks again, since refresh returns without the lock. */
 const afterRefresh = (t: Thread, ret: number): LabelId =>
-  ret === 0 && (t.op === OP.gpc_use || t.op === OP.gpc_write_own) ? L["use.enter"] : L["srcu.leave"]
+  ret === 0 && usesAgain(t.op) ? L["use.enter"] : L["srcu.leave"]
+
+const usesAgain = (op: number): boolean => op === OP.gpc_use || op === OP.gpc_write_own
 
 /** Notes what a refresh maps: the operation's new address, or the one the cache has. */
 const enterRefresh = (s: State, t: Thread, emit: Emit): void => {
@@ -58,11 +69,22 @@ const enterRefresh = (s: State, t: Thread, emit: Emit): void => {
   else emit.RefreshEntered(t.id, gpc.id, gpc.gpa, gpc.gpa === INVALID_GPA ? gpc.uhva : KVM_HVA_ERR_BAD)
 }
 
-/** Drops gpc->lock in a lap: the last lap's frame is put, then the lookup is prepared. */
+/** Drops gpc->lock in a lap: the last lap's frame is put, and the lookup is prepared. */
 const unlockForLookup = (t: Thread, emit: Emit, policy: Policy): LabelId => {
   emit.Unlocked(t.id, LOCK["gpc->lock"], t.a)
-  return t.newPfn === NO_PFN ? beforeLookup(policy) : L["retry.put"]
+  return waitsBeforePut(policy) ? L["retry.wait"] : putLastLap(t, policy)
 }
+
+/** To the put of the last lap's frame, if there is one. */
+const putLastLap = (t: Thread, policy: Policy): LabelId => t.newPfn === NO_PFN ? afterPut(policy) : L["retry.put"]
+
+const leadsToPut = (policy: Policy): ReadonlyArray<LabelId> => [afterPut(policy), L["retry.put"]]
+
+const leadsFromUnlock = (policy: Policy): ReadonlyArray<LabelId> =>
+  waitsBeforePut(policy) ? [L["retry.wait"]] : leadsToPut(policy)
+
+const leadsFromLap = (policy: Policy): ReadonlyArray<LabelId> =>
+  policy.snapshot.of !== "none" && policy.snapshot.when === "locked" ? [L["retry.snapshot"]] : leadsFromUnlock(policy)
 
 /** Starts a lap, with gpc->lock held: marks the cache, then notes the sequence or drops the lock. */
 const startLap = (t: Thread, emit: Emit, policy: Policy): LabelId => {
@@ -121,6 +143,7 @@ const decideRetry = (s: State, t: Thread, emit: Emit, policy: Policy): LabelId =
 const takeGpcLock = (next: LabelId): Omit<Step, "label"> => ({
   actor: atKvm,
   guard: (s) => s.kvm.gpcLock === 0,
+  to: () => [next],
   run: (_s, t, emit) => {
     emit.Locked(t.id, LOCK.gpc_lock, -1)
     return next
@@ -129,6 +152,7 @@ const takeGpcLock = (next: LabelId): Omit<Step, "label"> => ({
 
 const dropGpcLock = (next: LabelId): Omit<Step, "label"> => ({
   actor: atKvm,
+  to: () => [next],
   run: (_s, t, emit) => {
     emit.Unlocked(t.id, LOCK.gpc_lock, -1)
     return next
@@ -140,6 +164,7 @@ const lifeSteps: Steps = {
   "activate.lock": {
     actor: atGpc,
     guard: isUnowned,
+    to: to("activate.gpc_lock", "refresh.write"),
     run: (s, t, emit) => {
       emit.Locked(t.id, LOCK["gpc->refresh_lock"], t.a)
       if (gpcOf(s, t).active === 0) return L["activate.gpc_lock"]
@@ -150,6 +175,7 @@ const lifeSteps: Steps = {
   "activate.gpc_lock": takeGpcLock(L["activate.list"]),
   "activate.list": {
     actor: atGpc,
+    to: to("activate.gpc_unlock"),
     run: (_s, t, emit) => {
       emit.Listed(t.id, t.a, 1)
       return L["activate.gpc_unlock"]
@@ -160,6 +186,7 @@ const lifeSteps: Steps = {
   "activate.active": {
     actor: atGpc,
     guard: isFree,
+    to: to("refresh.write"),
     run: (s, t, emit) => {
       emit.Activated(t.id, t.a)
       enterRefresh(s, t, emit)
@@ -169,6 +196,7 @@ const lifeSteps: Steps = {
   "deactivate.lock": {
     actor: atGpc,
     guard: isUnowned,
+    to: to("idle", "deactivate.clear"),
     run: (s, t, emit) => {
       if (gpcOf(s, t).active === 0) {
         emit.Returned(t.id, 0)
@@ -182,6 +210,7 @@ const lifeSteps: Steps = {
   "deactivate.clear": {
     actor: atGpc,
     guard: isFree,
+    to: to("deactivate.gpc_lock"),
     run: (_s, t, emit) => {
       emit.Deactivated(t.id, t.a)
       return L["deactivate.gpc_lock"]
@@ -190,6 +219,7 @@ const lifeSteps: Steps = {
   "deactivate.gpc_lock": takeGpcLock(L["deactivate.unlist"]),
   "deactivate.unlist": {
     actor: atGpc,
+    to: to("deactivate.gpc_unlock"),
     run: (_s, t, emit) => {
       emit.Listed(t.id, t.a, 0)
       return L["deactivate.gpc_unlock"]
@@ -198,6 +228,7 @@ const lifeSteps: Steps = {
   "deactivate.gpc_unlock": dropGpcLock(L["deactivate.unlock"]),
   "deactivate.unlock": {
     actor: atGpc,
+    to: to("return"),
     run: (_s, t, emit) => {
       emit.Unlocked(t.id, LOCK["gpc->refresh_lock"], t.a)
       return L.return
@@ -210,6 +241,7 @@ const refreshSteps = (policy: Policy): Steps => ({
   "refresh.lock": {
     actor: atGpc,
     guard: isUnowned,
+    to: to("refresh.write"),
     run: (s, t, emit) => {
       enterRefresh(s, t, emit)
       return L["refresh.write"]
@@ -218,6 +250,7 @@ const refreshSteps = (policy: Policy): Steps => ({
   "refresh.write": {
     actor: atGpc,
     guard: isFree,
+    to: to("srcu.leave", "refresh.decide", "refresh.slots"),
     run: (s, t, emit) => {
       if (gpcOf(s, t).active === 0) {
         emit.RefreshReturned(t.id, t.a, -EINVAL)
@@ -229,14 +262,20 @@ const refreshSteps = (policy: Policy): Steps => ({
   },
   "refresh.slots": {
     actor: atKvm,
+    to: to("refresh.decide"),
     run: (s, t, emit) => {
       emit.SlotsRead(t.id, s.kvm.generation, translate(s.geo, s.kvm, t.gpa))
       return L["refresh.decide"]
     }
   },
-  "refresh.decide": { actor: atGpc, run: (s, t, emit) => decide(s, t, emit, policy) },
+  "refresh.decide": {
+    actor: atGpc,
+    to: () => [L["refresh.unlock"], ...leadsFromLap(policy)],
+    run: (s, t, emit) => decide(s, t, emit, policy)
+  },
   "refresh.write_unlock": {
     actor: atGpc,
+    to: to("refresh.unlock"),
     run: (_s, t, emit) => {
       emit.Unlocked(t.id, LOCK["gpc->lock"], t.a)
       return L["refresh.unlock"]
@@ -244,16 +283,18 @@ const refreshSteps = (policy: Policy): Steps => ({
   },
   "refresh.unlock": {
     actor: atGpc,
+    to: (op) => usesAgain(op) ? [L["use.enter"], L["srcu.leave"]] : [L["srcu.leave"]],
     run: (_s, t, emit) => {
-      const to = afterRefresh(t, t.ret)
+      const next = afterRefresh(t, t.ret)
       emit.RefreshReturned(t.id, t.a, t.ret)
-      return to
+      return next
     }
   },
   // out_error: the lock is taken again, the mapping forgotten.
   "refresh.error": {
     actor: atGpc,
     guard: isFree,
+    to: to("refresh.unlock"),
     run: (_s, t, emit) => {
       emit.RefreshFailed(t.id, t.a, -EFAULT)
       return L["refresh.unlock"]
@@ -261,61 +302,91 @@ const refreshSteps = (policy: Policy): Steps => ({
   }
 })
 
+/** From a wait that has nothing to wait for. */
+const whenQuiet = (t: Thread, policy: Policy): LabelId => {
+  if (waitsBeforePut(policy)) return putLastLap(t, policy)
+  return policy.wait.when === "after-map" ? L["retry.relock"] : afterEarlyWait(policy)
+}
+
+const leadsFromQuiet = (policy: Policy): ReadonlyArray<LabelId> => {
+  if (waitsBeforePut(policy)) return leadsToPut(policy)
+  return [policy.wait.when === "after-map" ? L["retry.relock"] : afterEarlyWait(policy)]
+}
+
+/** From a wait for invalidations in flight. */
+const whenPending = ({ wait }: Policy): LabelId => {
+  if (wait.afterwards === "relock") return L["retry.relock_inner"]
+  return wait.how === "sleep" ? L["retry.sleep"] : L["retry.wait"]
+}
+
+/** Looks for what the policy waits for, and notes how the thread waits, if it has to. */
+const isWaiting = (s: State, t: Thread, emit: Emit, policy: Policy): boolean => {
+  const { wait } = policy
+  const pending = wait.for === "count" ? s.kvm.count > 0 : isPending(s, policy, t.hva)
+  const sleep = !pending || wait.how === "spin" ? SLEEP.awake : wait.queued ? SLEEP.queued : SLEEP.unqueued
+  emit.Waited(t.id, pending ? 1 : 0, sleep)
+  return pending
+}
+
+const isAwake = (s: State, t: Thread): boolean => s.kvm.sleeping(t.id) === 0
+
+/** From a sleep. */
+const wake = (policy: Policy): Omit<Step, "label"> =>
+  policy.wait.afterwards === "condition"
+    // It looks before it returns that it slept. The posted `continue` then jumps to the loop's condition (I-27).
+    ? {
+      actor: atKvm,
+      guard: (s, t) => isAwake(s, t) && s.kvm.mnLock === 0,
+      to: to("retry.sleep", "retry.relock"),
+      run: (s, t, emit) => isWaiting(s, t, emit, policy) ? L["retry.sleep"] : L["retry.relock"]
+    }
+    : {
+      actor: atKvm,
+      guard: isAwake,
+      to: to("retry.wait"),
+      run: (_s, t, emit) => {
+        emit.Waited(t.id, 0, SLEEP.awake)
+        return L["retry.wait"]
+      }
+    }
+
 /** The steps of hva_to_pfn_retry; the lookup itself is the primary MMU's. */
 const retrySteps = (policy: Policy): Steps => ({
   "retry.snapshot": {
     actor: atKvm,
+    to: () => [afterSnapshot(policy)],
     run: (s, t, emit) => {
       emit.Snapshotted(t.id, policy.snapshot.of === "gpc_invalidate_seq" ? s.kvm.gpcSeq : s.kvm.seq)
       return afterSnapshot(policy)
     }
   },
-  "retry.unlock": { actor: atGpc, run: (_s, t, emit) => unlockForLookup(t, emit, policy) },
+  "retry.unlock": {
+    actor: atGpc,
+    to: () => leadsFromUnlock(policy),
+    run: (_s, t, emit) => unlockForLookup(t, emit, policy)
+  },
   "retry.wait": {
     actor: atKvm,
     // gpc_wait_for_invalidations looks under mn_invalidate_lock; a spin reads the count bare.
     guard: (s) => policy.wait.how === "spin" || s.kvm.mnLock === 0,
-    run: (s, t, emit) => {
-      const pending = policy.wait.for === "count" ? s.kvm.count > 0 : isPending(s, policy, t.hva)
-      const sleep = !pending || policy.wait.how === "spin"
-        ? SLEEP.awake
-        : policy.wait.queued
-        ? SLEEP.queued
-        : SLEEP.unqueued
-      emit.Waited(t.id, pending ? 1 : 0, sleep)
-      if (!pending) return policy.wait.when === "after-map" ? L["retry.relock"] : afterEarlyWait(policy)
-      if (policy.wait.afterwards === "relock") return L["retry.relock_inner"]
-      return policy.wait.how === "sleep" ? L["retry.sleep"] : L["retry.wait"]
-    }
+    to: () => [...leadsFromQuiet(policy), whenPending(policy)],
+    run: (s, t, emit) => isWaiting(s, t, emit, policy) ? whenPending(policy) : whenQuiet(t, policy)
   },
-  "retry.sleep": {
-    actor: atKvm,
-    guard: (s, t) => s.kvm.sleeping(t.id) === 0,
-    run: (_s, t, emit) => {
-      emit.Waited(t.id, 0, SLEEP.awake)
-      // The posted `continue` jumps to the loop's condition, with nothing mapped (I-27).
-      return policy.wait.afterwards === "condition" ? L["retry.relock"] : L["retry.wait"]
-    }
-  },
-  // The posted inner `continue` takes gpc->lock and tests again; still pending, it takes it once more (I-26).
+  "retry.sleep": wake(policy),
+  // The posted inner `continue` looks again with gpc->lock held: still pending, it takes it once more (I-26); quiet, it
+  // goes on, and takes it once more after the lookup.
   "retry.relock_inner": {
     actor: atGpc,
     guard: isFree,
+    to: to("retry.wait"),
     run: (_s, t, emit) => {
       emit.Locked(t.id, LOCK["gpc->lock"], t.a)
-      return L["retry.deadlock"]
-    }
-  },
-  "retry.deadlock": {
-    actor: atGpc,
-    guard: isFree,
-    run: (_s, t, emit) => {
-      emit.Locked(t.id, LOCK["gpc->lock"], t.a)
-      return L.gup
+      return L["retry.wait"]
     }
   },
   "retry.map": {
     actor: atGpc,
+    to: () => [afterMap(policy)],
     run: (s, t, emit) => {
       const gpc = gpcOf(s, t)
       emit.Mapped(t.id, gpc.id, t.newPfn, t.newPfn === gpc.pfn && gpc.khva !== NO_PFN ? 1 : 0)
@@ -325,6 +396,7 @@ const retrySteps = (policy: Policy): Steps => ({
   "retry.relock": {
     actor: atGpc,
     guard: isFree,
+    to: () => [policy.publish === "before-lookup" ? L["refresh.put"] : firstTest(policy)],
     run: (_s, t, emit) => {
       emit.Locked(t.id, LOCK["gpc->lock"], t.a)
       if (policy.publish === "before-lookup") {
@@ -338,6 +410,7 @@ const retrySteps = (policy: Policy): Steps => ({
   // The count is read without mn_invalidate_lock: it was raised before the walk took gpc->lock (I-03, I-16).
   "retry.count": {
     actor: atKvm,
+    to: () => [L["retry.decide"], afterRangeTest(policy)],
     run: (s, t, emit) => {
       const met = rangeTest(s, t, policy)
       const reason = policy.retry.includes("count")
@@ -351,6 +424,7 @@ const retrySteps = (policy: Policy): Steps => ({
   },
   "retry.seq": {
     actor: atKvm,
+    to: () => [L["retry.decide"], afterTests(policy)],
     run: (s, t, emit) => {
       const now = policy.snapshot.of === "gpc_invalidate_seq" ? s.kvm.gpcSeq : s.kvm.seq
       const met = now !== t.snapshot
@@ -358,7 +432,15 @@ const retrySteps = (policy: Policy): Steps => ({
       return met ? L["retry.decide"] : afterTests(policy)
     }
   },
-  "retry.decide": { actor: atGpc, run: (s, t, emit) => decideRetry(s, t, emit, policy) }
+  "retry.decide": {
+    actor: atGpc,
+    to: () => [
+      ...(policy.publish === "before-lookup" ? [L["retry.put"]] : leadsFromLap(policy)),
+      L["refresh.write_unlock"],
+      L["refresh.put"]
+    ],
+    run: (s, t, emit) => decideRetry(s, t, emit, policy)
+  }
 })
 
 const rangeTest = (s: State, t: Thread, policy: Policy): boolean => {
@@ -373,6 +455,7 @@ const useSteps: Steps = {
   "use.enter": {
     actor: atGpc,
     guard: (s, t) => gpcOf(s, t).writer === 0,
+    to: to("use.check", "use.slots"),
     run: (s, t, emit) => {
       emit.ReaderEntered(t.id, t.a)
       return gpcOf(s, t).gpa === INVALID_GPA ? L["use.check"] : L["use.slots"]
@@ -380,6 +463,7 @@ const useSteps: Steps = {
   },
   "use.slots": {
     actor: atKvm,
+    to: to("use.check"),
     run: (s, t, emit) => {
       emit.SlotsRead(t.id, s.kvm.generation, KVM_HVA_ERR_BAD)
       return L["use.check"]
@@ -387,6 +471,7 @@ const useSteps: Steps = {
   },
   "use.check": {
     actor: atGpc,
+    to: (op) => [L["use.access"], L["srcu.leave"], ...(op === OP.gpc_use ? [L["refresh.lock"]] : [])],
     run: (s, t, emit) => {
       const gpc = gpcOf(s, t)
       const ok = check(gpc, t)
@@ -399,6 +484,7 @@ const useSteps: Steps = {
   },
   "use.leave": {
     actor: atGpc,
+    to: to("srcu.leave"),
     run: (_s, t, emit) => {
       emit.ReaderLeft(t.id, t.a)
       return L["srcu.leave"]

@@ -5,6 +5,7 @@ import {
   HIGH,
   LOW,
   madvise,
+  PAGE,
   read,
   refresh,
   ROUNDS,
@@ -221,9 +222,26 @@ describe("I-25: asleep for the whole storm, and the memslots with it", () => {
 describe("I-26: the inner continue of v3 2/5", () => {
   it("needs-invalidation-v3-2 violates P10: it takes gpc->lock twice", () => {
     const s = stage(world([refresher, invalidator]), needsInvalidationV32)
-    s.run("mm/0 to change", "vcpu/0 blocked at retry.deadlock", "mm/0 done", "vcpu/0 blocked at retry.deadlock")
-    assert.deepStrictEqual(s.violated(), ["P10 at Locked"])
+    s.run("mm/0 to change", "vcpu/0 to retry.relock_inner", "vcpu/0 to retry.wait")
+    s.run("vcpu/0 blocked at retry.relock_inner", "mm/0 done", "vcpu/0 blocked at retry.relock_inner")
+    assert.deepStrictEqual(s.violated(), ["P10 at Waited"])
     assert.strictEqual(s.state.gpcs[0].writer, 1)
+  })
+
+  it("needs-invalidation-v3-2 violates P10 as well if the invalidation ends in between: it looks up with the lock held", () => {
+    const s = stage(world([refresher, invalidator]), needsInvalidationV32)
+    s.run("mm/0 to change", "vcpu/0 to retry.relock_inner", "vcpu/0 to retry.wait", "mm/0 done")
+    s.run("vcpu/0 blocked at retry.relock")
+    assert.strictEqual(s.seen("PfnResolved").length, 1)
+    assert.deepStrictEqual(s.violated(), ["P10 at Mapped"])
+  })
+
+  it("needs-invalidation-v3-2 violates P10 in a lookup that copies: its own walk waits for its lock", () => {
+    const forker = thread("mm/1", { _tag: "fork", start: U, end: U + PAGE })
+    const s = stage(world([refresher, forker]), needsInvalidationV32)
+    s.run("mm/1 to end.mmu", "vcpu/0 to retry.relock_inner", "vcpu/0 to retry.wait", "mm/1 done")
+    s.run("vcpu/0 blocked at start.visit")
+    assert.deepStrictEqual(s.violated(), ["P10 at Locked"])
   })
 
   it("with nothing in flight it does not meet it", () => {
@@ -251,6 +269,25 @@ describe("I-27: the outer continue of v3 3/5", () => {
       "P11 at Checked",
       "P11 at KhvaAccessed"
     ])
+  })
+
+  it("needs-invalidation-v3-3 sleeps again if something is pending when it wakes, and only then continues", () => {
+    const s = stage(
+      world([refresher, invalidator, thread("mm/1", madvise(U))], { gpc: "active" }),
+      needsInvalidationV33
+    )
+    s.run("mm/0 to change", "vcpu/0 blocked at retry.sleep", "mm/0 done", "mm/1 to change")
+    s.run("vcpu/0 once", "vcpu/0 blocked at retry.sleep", "mm/1 done", "vcpu/0 done")
+    assert.deepStrictEqual(s.seen("Waited").map((event) => event.pending), [true, true, false])
+    assert.deepStrictEqual(s.seen("PfnResolved"), [])
+  })
+
+  it("needs-invalidation-v3-3 publishes the last lap's page in a second lap: the wait comes before the put", () => {
+    const s = stage(world([refresher, invalidator, reader]), needsInvalidationV33)
+    s.run("vcpu/0 to retry.map", "mm/0 to change", "vcpu/0 blocked at retry.sleep", "mm/0 done")
+    s.run("vcpu/0 done", "vcpu/1 done")
+    assert.deepStrictEqual(s.seen("Published").map((event) => event.pfn), s.seen("PfnResolved").map(({ pfn }) => pfn))
+    assert.deepStrictEqual(s.violated(), ["P5 at Published", ...USE_AFTER_FREE])
   })
 
   it("a continue that looks again holds", () => {

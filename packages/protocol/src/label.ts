@@ -96,6 +96,9 @@ export const LABELS = [
   "guest.put"
 ] as const
 
+/** Labels without a step any more: logs that have them keep the places of the others. @category labels @since 0.1.0 */
+export const RETIRED: ReadonlyArray<(typeof LABELS)[number]> = ["retry.deadlock"]
+
 /** The name of a label. @category labels @since 0.1.0 */
 export type Label = (typeof LABELS)[number]
 

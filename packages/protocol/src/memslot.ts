@@ -13,7 +13,7 @@ import type { LabelId } from "./label.ts"
 import { EINVAL } from "./mmu.ts"
 import { OP, SLOT } from "./state.ts"
 import type { State, Thread } from "./state.ts"
-import { atKvm } from "./step.ts"
+import { atKvm, to } from "./step.ts"
 import type { Steps } from "./step.ts"
 
 /** The state that the slot's next swap gives it. */
@@ -40,6 +40,7 @@ export const memslotSteps: Steps = {
   "slots.lock": {
     actor: atKvm,
     guard: (s) => s.kvm.slotsLock === 0,
+    to: to("idle", "swap.wait"),
     run: (s, t, emit) => {
       if (t.op === OP.delete_memslot && s.kvm.slotState(t.a) === SLOT.absent) {
         emit.Returned(t.id, -EINVAL)
@@ -50,14 +51,21 @@ export const memslotSteps: Steps = {
     }
   },
   // start and end must see the same slots, or mmu_invalidate_in_progress gets out of step (I-32).
-  "swap.wait": { actor: atKvm, guard: (s) => s.kvm.mnLock === 0, run: swap },
+  "swap.wait": {
+    actor: atKvm,
+    guard: (s) => s.kvm.mnLock === 0,
+    to: to("swap.sleep", "swap.srcu"),
+    run: swap
+  },
   "swap.sleep": {
     actor: atKvm,
     guard: (s, t) => s.kvm.sleeping(t.id) === 0 && s.kvm.mnLock === 0,
+    to: to("swap.sleep", "swap.srcu"),
     run: swap
   },
   "swap.srcu": {
     actor: atKvm,
+    to: to("swap.drain"),
     run: (s, t, emit) => {
       emit.SrcuFlipped(t.id, 1 - s.kvm.srcuIndex)
       return L["swap.drain"]
@@ -66,6 +74,7 @@ export const memslotSteps: Steps = {
   "swap.drain": {
     actor: atKvm,
     guard: (s) => s.kvm.srcuReaders(1 - s.kvm.srcuIndex) === 0,
+    to: to("swap.wait", "slots.unlock"),
     run: (s, t, emit) => {
       emit.GenerationChanged(t.id, s.kvm.generation + 1)
       return s.kvm.slotState(t.a) === SLOT.invalid ? L["swap.wait"] : L["slots.unlock"]
@@ -73,6 +82,7 @@ export const memslotSteps: Steps = {
   },
   "slots.unlock": {
     actor: atKvm,
+    to: to("return"),
     run: (_s, t, emit) => {
       emit.Unlocked(t.id, LOCK.slots_lock, -1)
       return L.return

@@ -13,11 +13,11 @@ import type { Emit } from "./event.ts"
 import { CHANGE, LOCK, REF } from "./evolve.ts"
 import { L } from "./label.ts"
 import type { LabelId } from "./label.ts"
-import { afterLookup, beforeLookup } from "./path.ts"
+import { afterLookup, afterPut } from "./path.ts"
 import type { Policy } from "./policy.ts"
 import { OP, PROT } from "./state.ts"
 import type { State, Thread } from "./state.ts"
-import { atMmu } from "./step.ts"
+import { atMmu, to } from "./step.ts"
 import type { Step, Steps } from "./step.ts"
 
 /** EFAULT (include/uapi/asm-generic/errno-base.h). @category constants @since 0.1.0 */
@@ -122,6 +122,16 @@ export const afterEnd = (s: State, t: Thread): LabelId => {
   return more ? L["start.count"] : L.finish
 }
 
+/** Where {@link afterStart} can lead. @category queries @since 0.1.0 */
+export const leadsAfterStart = (op: number): ReadonlyArray<LabelId> =>
+  op === OP.mremap ? [L["start.count"], L.change, L["end.mmu"]] : [L.change, L["end.mmu"]]
+
+/** Where {@link afterEnd} can lead. @category queries @since 0.1.0 */
+export const leadsAfterEnd = (op: number): ReadonlyArray<LabelId> => {
+  if (op === OP.mremap) return [L.change, L["end.mmu"], L["start.count"], L.finish]
+  return op === OP.ksm_merge ? [L["start.count"], L.finish] : [L.finish]
+}
+
 /** Changes an entry; a frame that nothing refers to any more is free. */
 const changePte = (s: State, t: Thread, emit: Emit, page: number, pfn: number, prot: number, gathered: number) => {
   const old = s.mmu.pfn(page)
@@ -135,11 +145,23 @@ const put = (s: State, t: Thread, emit: Emit, pfn: number, reference: number) =>
   if (s.mmu.frame(pfn) < 0) emit.PageFreed(t.id, pfn)
 }
 
+/**
+ * A step needs a frame, and the world has none left: no state of the machine, but a world that is too small.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class OutOfFrames extends Error {
+  constructor(frames: number) {
+    super(`out of memory: all ${frames} frames of the world are in use; give it more spareFrames`)
+  }
+}
+
 /** The next pfn that can be allocated. */
 const freePfn = (s: State): number => {
   const { mmu } = s
   for (let pfn = mmu.nextPfn; pfn < mmu.nextPfn + mmu.frames; pfn++) if (mmu.vacant(pfn) >= 0) return pfn
-  throw new Error(`out of memory: all ${mmu.frames} frames of the world are in use; give it more spareFrames`)
+  throw new OutOfFrames(mmu.frames)
 }
 
 /** Puts every frame that this thread's gather holds (tlb_finish_mmu). */
@@ -247,6 +269,12 @@ const finish = (s: State, t: Thread, emit: Emit): LabelId => {
   return L.idle
 }
 
+/** Where {@link finish} can lead: back to the fault that copied, or out of the operation. */
+const leadsFromFinish = (op: number): ReadonlyArray<LabelId> => {
+  if (op === OP.touch) return [L.fault]
+  return op >= OP.madvise && op <= OP.clear_soft_dirty ? [L.idle] : [L.gup]
+}
+
 const isCopyOnWrite = (t: Thread): boolean => t.copy !== NO_PFN
 
 const page = (s: State, t: Thread): number => s.geo.pageOf(t.op === OP.touch ? t.a : t.hva)
@@ -289,12 +317,13 @@ const hasGathered = (s: State, t: Thread): boolean => {
 }
 
 /** Puts the reference that a lookup took. */
-const putNewPfn = (next: LabelId | ((t: Thread) => LabelId)): Omit<Step, "label"> => ({
+const putNewPfn = (leads: ReadonlyArray<LabelId>, next: (t: Thread) => LabelId): Omit<Step, "label"> => ({
   actor: atMmu,
+  to: () => leads,
   run: (s, t, emit) => {
-    const to = typeof next === "number" ? next : next(t)
+    const label = next(t)
     put(s, t, emit, t.newPfn, REF.gup)
-    return to
+    return label
   }
 })
 
@@ -308,6 +337,7 @@ export const mmuSteps = (policy: Policy): Steps => ({
   "mmap.read": {
     actor: atMmu,
     guard: (s) => s.mmu.mmapWriter === 0,
+    to: to("start.count"),
     run: (_s, t, emit) => {
       emit.Locked(t.id, LOCK["mmap_lock(read)"], -1)
       return L["start.count"]
@@ -316,6 +346,7 @@ export const mmuSteps = (policy: Policy): Steps => ({
   "mmap.write": {
     actor: atMmu,
     guard: (s) => s.mmu.mmapWriter === 0 && s.mmu.mmapReaders === 0,
+    to: (op) => [op === OP.mmap ? L["mmap.map"] : L["start.count"]],
     run: (_s, t, emit) => {
       emit.Locked(t.id, LOCK["mmap_lock(write)"], -1)
       return t.op === OP.mmap ? L["mmap.map"] : L["start.count"]
@@ -324,6 +355,7 @@ export const mmuSteps = (policy: Policy): Steps => ({
   // mmap(2) of a hole: the pages get a VMA again, and the first touch faults them in.
   "mmap.map": {
     actor: atMmu,
+    to: to("idle"),
     run: (s, t, emit) => {
       for (let p = s.geo.nextPage(0, t.a, t.b); p >= 0; p = s.geo.nextPage(p + 1, t.a, t.b)) {
         if (s.mmu.protection(p) === PROT.unmapped) changePte(s, t, emit, p, NO_PFN, PROT.absent, 0)
@@ -337,26 +369,29 @@ export const mmuSteps = (policy: Policy): Steps => ({
     actor: atMmu,
     guard: (s, t) => !keepsEntry(t.change) || !isMigrating(s, t),
     // A zap that ends with a full gather frees before range_end; one that does not frees in tlb_finish_mmu.
-    choices: (s, t) => isLastPage(s, t) && frees(t) && t.d === 2 ? 2 : 1,
+    choices: (s, t) => isLastPage(s, t) && frees(t.op) && t.d === 2 ? 2 : 1,
+    to: (op) => frees(op) ? [L.change, L["end.mmu"], L.flush] : [L.change, L["end.mmu"]],
     run: (s, t, emit, choice) => {
       const p = s.geo.nextPage(t.cursor, t.start, t.end)
       const last = isLastPage(s, t)
       changePage(s, t, emit, p)
       if (!last) return L.change
-      return frees(t) && hasGathered(s, t) && (t.d === 0 || choice === 1) ? L.flush : L["end.mmu"]
+      return frees(t.op) && hasGathered(s, t) && (t.d === 0 || choice === 1) ? L.flush : L["end.mmu"]
     }
   },
   flush: {
     actor: atMmu,
+    to: to("end.mmu"),
     run: (s, t, emit) => {
       flushGather(s, t, emit)
       return L["end.mmu"]
     }
   },
-  finish: { actor: atMmu, run: finish },
+  finish: { actor: atMmu, to: leadsFromFinish, run: finish },
   fault: {
     actor: atMmu,
     guard: canFault,
+    to: to("fault", "start.count", "idle"),
     run: (s, t, emit) => {
       const next = fault(s, t, emit, L.fault, L.idle)
       if (next !== -1 && next !== L.idle) return next
@@ -368,6 +403,10 @@ export const mmuSteps = (policy: Policy): Steps => ({
   gup: {
     actor: atMmu,
     guard: canFault,
+    to: (op) =>
+      op === OP.guest_fault
+        ? [L.gup, L["start.count"], L["srcu.leave"], L["guest.stale"]]
+        : [L.gup, L["start.count"], L["refresh.error"], afterLookup(policy)],
     run: (s, t, emit) => {
       const failed = t.op === OP.guest_fault ? L["srcu.leave"] : L["refresh.error"]
       const next = fault(s, t, emit, L.gup, failed)
@@ -377,12 +416,16 @@ export const mmuSteps = (policy: Policy): Steps => ({
       return t.op === OP.guest_fault ? L["guest.stale"] : afterLookup(policy)
     }
   },
-  "retry.put": putNewPfn(beforeLookup(policy)),
-  "refresh.put": putNewPfn(L["refresh.write_unlock"]),
-  "guest.put": putNewPfn((t) => t.reason === 0 ? L["srcu.leave"] : L["guest.snapshot"]),
+  "retry.put": putNewPfn([afterPut(policy)], () => afterPut(policy)),
+  "refresh.put": putNewPfn([L["refresh.write_unlock"]], () => L["refresh.write_unlock"]),
+  "guest.put": putNewPfn(
+    [L["srcu.leave"], L["guest.snapshot"]],
+    (t) => t.reason === 0 ? L["srcu.leave"] : L["guest.snapshot"]
+  ),
   // The access through khva: to the frame, whatever it is by now.
   "use.access": {
     actor: atMmu,
+    to: to("use.leave"),
     run: (_s, t, emit) => {
       emit.KhvaAccessed(t.id, t.a, t.khva, t.op === OP.gpc_write_own ? t.b : 0)
       return L["use.leave"]
@@ -402,4 +445,4 @@ const keepsEntry = (change: number): boolean =>
 const isMigrating = (s: State, t: Thread): boolean =>
   s.mmu.protection(s.geo.nextPage(t.cursor, t.start, t.end)) === PROT.migration
 
-const frees = (t: Thread): boolean => t.op === OP.madvise || t.op === OP.munmap
+const frees = (op: number): boolean => op === OP.madvise || op === OP.munmap

@@ -10,11 +10,11 @@ import type { Emit } from "./event.ts"
 import { LOCK } from "./evolve.ts"
 import { L } from "./label.ts"
 import type { Label, LabelId } from "./label.ts"
-import { afterEnd, afterStart, announce } from "./mmu.ts"
+import { afterEnd, afterStart, announce, leadsAfterEnd, leadsAfterStart } from "./mmu.ts"
 import type { Policy } from "./policy.ts"
 import { OPEN, overlapsMemslot, SLOT, TRACKED_RANGES } from "./state.ts"
 import type { Gpc, State, Thread } from "./state.ts"
-import { atCursor, atKvm } from "./step.ts"
+import { atCursor, atKvm, to } from "./step.ts"
 import type { Step, Steps } from "./step.ts"
 
 /**
@@ -103,6 +103,7 @@ const isFree = (gpc: Gpc): boolean => gpc.readers === 0 && gpc.writer === 0
 /** The steps of one walk over the caches: at range_start, or at range_end. */
 const walk = (policy: Policy, at: "start" | "end"): Steps => {
   const label = (name: string): LabelId => L[`${at}.${name}` as Label]
+  const onwards = to(`${at}.visit`, `${at}.gpc_unlock`)
   const next = (s: State, t: Thread): LabelId => t.cursor < s.gpcs.length ? label("visit") : label("gpc_unlock")
   const invalidate = (s: State, t: Thread, emit: Emit): LabelId => {
     const gpc = s.gpcs[t.cursor]
@@ -112,10 +113,11 @@ const walk = (policy: Policy, at: "start" | "end"): Steps => {
   }
   const { look } = policy.startWalk
   const visit: Omit<Step, "label"> = look === "write"
-    ? { actor: atCursor, guard: (s, t) => isFree(s.gpcs[t.cursor]), run: invalidate }
+    ? { actor: atCursor, guard: (s, t) => isFree(s.gpcs[t.cursor]), to: onwards, run: invalidate }
     : {
       actor: atCursor,
       guard: (s, t) => look === "lockless" || s.gpcs[t.cursor].writer === 0,
+      to: to(`${at}.visit`, `${at}.invalidate`, `${at}.gpc_unlock`),
       run: (s, t, emit) => {
         const gpc = s.gpcs[t.cursor]
         const hit = isHit(policy, gpc, t)
@@ -126,6 +128,7 @@ const walk = (policy: Policy, at: "start" | "end"): Steps => {
   const lock: Omit<Step, "label"> = {
     actor: atKvm,
     guard: (s) => s.kvm.gpcLock === 0,
+    to: onwards,
     run: (s, t, emit) => {
       emit.Locked(t.id, LOCK.gpc_lock, -1)
       if (at === "start" && policy.hull.under === "gpc_lock") track(s, t, emit, policy)
@@ -133,9 +136,20 @@ const walk = (policy: Policy, at: "start" | "end"): Steps => {
     }
   }
   // The re-check under the write lock: the cache may have been re-pointed since the look (I-11).
-  const recheck: Omit<Step, "label"> = { actor: atCursor, guard: (s, t) => isFree(s.gpcs[t.cursor]), run: invalidate }
+  const recheck: Omit<Step, "label"> = {
+    actor: atCursor,
+    guard: (s, t) => isFree(s.gpcs[t.cursor]),
+    to: onwards,
+    run: invalidate
+  }
+  const leave = at === "start"
+    ? to("start.mmu")
+    : policy.endWalk === "before-decrement"
+    ? to("end.count")
+    : leadsFromEnd
   const unlock: Omit<Step, "label"> = {
     actor: atKvm,
+    to: leave,
     run: (s, t, emit) => {
       emit.Unlocked(t.id, LOCK.gpc_lock, -1)
       if (s.kvm.mnLock === t.id + 1) emit.Unlocked(t.id, LOCK.mn_invalidate_lock, -1)
@@ -173,6 +187,8 @@ const leaveEnd = (s: State, t: Thread, emit: Emit): LabelId => {
   return s.kvm.sleepers > 0 ? L["end.wake"] : returnFromEnd(s, t, emit)
 }
 
+const leadsFromEnd = (op: number): ReadonlyArray<LabelId> => [L["end.wake"], ...leadsAfterEnd(op)]
+
 const returnFromEnd = (s: State, t: Thread, emit: Emit): LabelId => {
   const to = afterEnd(s, t)
   emit.EndReturned(t.id, t.start, t.end)
@@ -189,6 +205,7 @@ export const notifierSteps = (policy: Policy): Steps => ({
   "start.count": {
     actor: atKvm,
     guard: (s) => s.kvm.mnLock === 0,
+    to: policy.startWalk.when === "none" ? to("start.mmu") : to("start.gpc_lock"),
     run: (s, t, emit) => {
       const { change, end, event, start } = announce(s, t)
       emit.RangeStartCalled(t.id, start, end, event, change)
@@ -203,6 +220,7 @@ export const notifierSteps = (policy: Policy): Steps => ({
   // __kvm_handle_hva_range: mmu_lock is taken, and anything done, on memslot overlap only.
   "start.mmu": {
     actor: atKvm,
+    to: leadsAfterStart,
     run: (s, t, emit) => {
       if (overlapsMemslot(s.geo, s.kvm, t.start, t.end)) beginInvalidation(s, t, emit)
       emit.StartReturned(t.id, t.start, t.end)
@@ -211,6 +229,7 @@ export const notifierSteps = (policy: Policy): Steps => ({
   },
   "end.mmu": {
     actor: atKvm,
+    to: policy.endWalk === "before-decrement" ? to("end.gpc_lock") : to("end.count"),
     run: (s, t, emit) => {
       const { kvm } = s
       emit.EndCalled(t.id, t.start, t.end)
@@ -221,6 +240,7 @@ export const notifierSteps = (policy: Policy): Steps => ({
   "end.count": {
     actor: atKvm,
     guard: (s) => s.kvm.mnLock === 0,
+    to: policy.endWalk === "after-decrement" ? to("end.gpc_lock") : leadsFromEnd,
     run: (s, t, emit) => {
       const { kvm } = s
       if (policy.snapshot.of === "gpc_invalidate_seq") emit.GpcSeqBumped(t.id, kvm.gpcSeq + 1)
@@ -235,6 +255,7 @@ export const notifierSteps = (policy: Policy): Steps => ({
   ...(policy.endWalk === "none" ? {} : walk(policy, "end")),
   "end.wake": {
     actor: atKvm,
+    to: leadsAfterEnd,
     run: (s, t, emit) => {
       for (let i = 0; i < s.threads.length; i++) if (s.kvm.sleeping(i) === 1) emit.Woken(t.id, i)
       return returnFromEnd(s, t, emit)

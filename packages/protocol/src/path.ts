@@ -7,8 +7,11 @@ import { L } from "./label.ts"
 import type { LabelId } from "./label.ts"
 import type { Policy } from "./policy.ts"
 
-/** From dropping gpc->lock (and the last lap's reference) to the lookup. @category paths @since 0.1.0 */
-export const beforeLookup = (policy: Policy): LabelId =>
+/** Whether a lap waits before it puts the last lap's frame. @category paths @since 0.1.0 */
+export const waitsBeforePut = ({ wait }: Policy): boolean => wait.how !== "none" && wait.when === "before-put"
+
+/** From the put of the last lap's frame (or none to put) to the lookup. @category paths @since 0.1.0 */
+export const afterPut = (policy: Policy): LabelId =>
   policy.wait.how !== "none" && policy.wait.when === "before-lookup" ? L["retry.wait"] : afterEarlyWait(policy)
 
 /** From the wait before the lookup (or none) to the lookup. @category paths @since 0.1.0 */

@@ -7,6 +7,7 @@
  */
 import { gpcSteps } from "./gpc.ts"
 import { L, LABELS } from "./label.ts"
+import type { LabelId } from "./label.ts"
 import { memslotSteps } from "./memslot.ts"
 import { mmuSteps } from "./mmu.ts"
 import { notifierSteps } from "./notifier.ts"
@@ -14,7 +15,7 @@ import type { Policy } from "./policy.ts"
 import { hasNext } from "./state.ts"
 import type { State, Thread } from "./state.ts"
 import type { Program, Steps } from "./step.ts"
-import { vcpuSteps } from "./vcpu.ts"
+import { entryOf, vcpuSteps } from "./vcpu.ts"
 
 /**
  * The program of a policy. A label the policy never reaches has a step that fails loudly.
@@ -37,10 +38,23 @@ const unreachable = (policy: string, label: string) => ({
   actor: (): number => {
     throw new Error(`policy ${policy} has no step ${label}`)
   },
+  to: (): ReadonlyArray<LabelId> => [],
   run: (): number => {
     throw new Error(`policy ${policy} has no step ${label}`)
   }
 })
+
+/**
+ * The labels that a thread can come to in an operation: the entry, and whatever steps lead to.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const labelsOf = (program: Program, op: number): ReadonlyArray<LabelId> => {
+  const labels = new Set([entryOf(op)])
+  for (const label of labels) if (label !== L.idle) { for (const next of program[label].to(op)) labels.add(next) }
+  return [...labels]
+}
 
 /**
  * Whether a thread has done all it was asked for.

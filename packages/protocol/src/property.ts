@@ -9,62 +9,113 @@
 import { INVALID_GPA, NO_PFN } from "./address.ts"
 import type { EmittedTag, PropertyId } from "./event.ts"
 import { REF } from "./evolve.ts"
-import { L } from "./label.ts"
-import type { LabelId } from "./label.ts"
+import { L, LABELS } from "./label.ts"
+import type { Label } from "./label.ts"
 import { OPEN, OPEN_RANGES } from "./state.ts"
 import type { Gpc, State } from "./state.ts"
 
-/** A property: its id, short name and statement. @category models @since 0.1.0 */
+/** A property: its id, short name and statement, and the steps that put it to the test. @category models @since 0.1.0 */
 export interface Property {
   readonly id: PropertyId
   readonly name: string
   readonly statement: string
+  readonly judgedAt: ReadonlyArray<Label>
 }
+
+/** The steps that take gpc->lock for writing. */
+const WRITE_LOCKING: ReadonlyArray<Label> = [
+  "refresh.write",
+  "refresh.error",
+  "retry.relock",
+  "retry.relock_inner",
+  "activate.active",
+  "deactivate.clear"
+]
+
+/** The steps of a walk that take it. A lookup that has to copy announces a range, and its own thread walks. */
+const WALKING: ReadonlyArray<Label> = ["start.visit", "start.invalidate", "end.visit", "end.invalidate"]
 
 /** Every property. @category properties @since 0.1.0 */
 export const PROPERTIES: ReadonlyArray<Property> = [
-  { id: "P1", name: "NoUAF", statement: "no access through khva touches a page that has been freed" },
+  {
+    id: "P1",
+    name: "NoUAF",
+    statement: "no access through khva touches a page that has been freed",
+    judgedAt: ["use.access"]
+  },
   {
     id: "P2",
     name: "Alias",
-    statement: "every access through khva touches the page that is mapped at uhva at that moment"
+    statement: "every access through khva touches the page that is mapped at uhva at that moment",
+    judgedAt: ["use.access"]
   },
   {
     id: "P3",
     name: "StartDrain",
     statement:
-      "when range_start returns, no cache in the range is valid and no reader that saw it valid is still inside"
+      "when range_start returns, no cache in the range is valid and no reader that saw it valid is still inside",
+    judgedAt: ["start.mmu"]
   },
   {
     id: "P4",
     name: "NoNewMapping",
-    statement: "no cache becomes valid between the return of range_start and the call of range_end over its uhva"
+    statement: "no cache becomes valid between the return of range_start and the call of range_end over its uhva",
+    judgedAt: ["retry.relock", "retry.decide"]
   },
   {
     id: "P5",
     name: "QuiescentFresh",
-    statement: "with no invalidation in flight, a valid cache holds the page that is mapped at its uhva"
+    statement: "with no invalidation in flight, a valid cache holds the page that is mapped at its uhva",
+    judgedAt: ["retry.relock", "retry.decide", "end.count", "end.gpc_unlock", "end.wake"]
   },
   {
     id: "P6",
     name: "ProgressUnrelated",
-    statement: "a refresh ends after a bounded number of laps while only ranges off its uhva are invalidated"
+    statement: "a refresh ends after a bounded number of laps while only ranges off its uhva are invalidated",
+    judgedAt: ["gup"]
   },
   {
     id: "P7",
     name: "ProgressRelated",
-    statement: "a refresh ends within bounded time after the last invalidation over its uhva"
+    statement: "a refresh ends within bounded time after the last invalidation over its uhva",
+    judgedAt: ["gup"]
   },
   {
     id: "P8",
     name: "Pairing",
-    statement: "start and end of an invalidation agree on memslot overlap; mmu_invalidate_in_progress returns to 0"
+    statement: "start and end of an invalidation agree on memslot overlap; mmu_invalidate_in_progress returns to 0",
+    judgedAt: ["end.mmu", "end.count"]
   },
-  { id: "P9", name: "Wakeup", statement: "whoever sleeps is woken" },
-  { id: "P10", name: "LockSanity", statement: "no thread waits for a lock that it holds" },
-  { id: "P11", name: "Structural", statement: "a cache that is seen valid is active, has a pfn and a kernel mapping" },
-  { id: "P12", name: "Generation", statement: "a check that succeeds saw the generation of the active memslots" },
-  { id: "P13", name: "RefBalance", statement: "every reference that a lookup took is put exactly once" }
+  {
+    id: "P9",
+    name: "Wakeup",
+    statement: "whoever sleeps is woken",
+    judgedAt: ["retry.sleep", "swap.sleep"]
+  },
+  {
+    id: "P10",
+    name: "LockSanity",
+    statement: "no thread waits for a lock that it holds",
+    judgedAt: [...WRITE_LOCKING, ...WALKING]
+  },
+  {
+    id: "P11",
+    name: "Structural",
+    statement: "a cache that is seen valid is active, has a pfn and a kernel mapping",
+    judgedAt: ["use.check", "retry.relock", "retry.decide"]
+  },
+  {
+    id: "P12",
+    name: "Generation",
+    statement: "a check that succeeds saw the generation of the active memslots",
+    judgedAt: ["use.slots"]
+  },
+  {
+    id: "P13",
+    name: "RefBalance",
+    statement: "every reference that a lookup took is put exactly once",
+    judgedAt: ["refresh.unlock", "refresh.put", "retry.put"]
+  }
 ]
 
 /** Tells of a violation: the property and the cache it concerns, or -1. @category models @since 0.1.0 */
@@ -195,15 +246,8 @@ export const JUDGES: { readonly [K in EmittedTag]?: Judge } = {
   RefPut: put
 }
 
-const WRITE_LOCKING: ReadonlySet<LabelId> = new Set([
-  L["refresh.write"],
-  L["refresh.error"],
-  L["retry.relock"],
-  L["retry.relock_inner"],
-  L["retry.deadlock"],
-  L["activate.active"],
-  L["deactivate.clear"]
-])
+const takesWriteLock = LABELS.map((label) => WRITE_LOCKING.includes(label))
+const walks = LABELS.map((label) => WALKING.includes(label))
 
 /**
  * Judges P10 when a thread has moved to a label.
@@ -213,5 +257,6 @@ const WRITE_LOCKING: ReadonlySet<LabelId> = new Set([
  */
 export const judgeMove = (s: State, report: Report, thread: number): void => {
   const t = s.threads[thread]
-  if (WRITE_LOCKING.has(t.pc) && s.gpcs[t.a].writer === thread + 1) report("P10", t.a)
+  if (takesWriteLock[t.pc] && s.gpcs[t.a].writer === thread + 1) report("P10", t.a)
+  if (walks[t.pc] && s.gpcs[t.cursor].writer === thread + 1) report("P10", t.cursor)
 }

@@ -24,6 +24,9 @@ export const TRACKED_RANGES = 4
 /** Invalidations a thread can have open at once (core mm nests regions in one thread). @category constants @since 0.1.0 */
 export const OPEN_RANGES = 2
 
+/** In a register for a count: none was read. @category constants @since 0.1.0 */
+export const NOT_READ = -1
+
 /** The protection codes of a page table entry. @category constants @since 0.1.0 */
 export const PROT = Object.fromEntries(PROTECTIONS.map((name, code) => [name, code])) as {
   readonly [K in (typeof PROTECTIONS)[number]]: number
@@ -504,7 +507,7 @@ export class Thread {
   set depth(x) {
     this.c[this.o + 9] = x
   }
-  /** The sequence count that the retry test compares with. */
+  /** The sequence count that the retry test compares with, or NOT_READ. */
   get snapshot() {
     return this.c[this.o + 10]
   }
@@ -551,7 +554,7 @@ export class Thread {
   set covering(x) {
     this.c[this.o + 16] = x
   }
-  /** The generation last read, and the host address last translated. */
+  /** The generation last read (or NOT_READ), and the host address last translated. */
   get generation() {
     return this.c[this.o + 17]
   }
@@ -692,6 +695,37 @@ export const regionOf = (state: State, actor: number): Region => {
   return { from: threads + t * Thread.cells, to: threads + (t + 1) * Thread.cells }
 }
 
+/** Cells whose values are only names: which numbers they are does not matter, only which of them are equal. @category models @since 0.1.0 */
+export interface Names {
+  /** Cells that hold a pfn, but for the frame table's own. */
+  readonly frames: ReadonlyArray<number>
+  /** Cells that hold a memslot generation, but for the active one. */
+  readonly generations: ReadonlyArray<number>
+  /** Cells that hold a thread's number plus one. */
+  readonly threads: ReadonlyArray<number>
+}
+
+/** Where the state names frames, generations and threads: for whoever renames them. @category queries @since 0.1.0 */
+export const namesIn = ({ gpcs, kvm, mmu, threads }: State): Names => ({
+  frames: [
+    ...Array.from({ length: mmu.pages }, (_, page) => mmu.ptes + page * PTE_CELLS),
+    ...gpcs.flatMap(({ o }) => [o + 5, o + 6]),
+    ...threads.flatMap(({ o }) => [o + 11, o + 12, o + 13, o + 22]),
+    ...Array.from({ length: threads.length * mmu.pages }, (_, i) => mmu.gathers + i),
+    ...Array.from({ length: kvm.waits - kvm.sptes }, (_, i) => kvm.sptes + i)
+  ],
+  generations: [...gpcs.map(({ o }) => o + 7), ...threads.map(({ o }) => o + 17)],
+  threads: [mmu.o, kvm.o + 6, kvm.o + 7, kvm.o + 8, ...gpcs.flatMap(({ o }) => [o + 10, o + 11])]
+})
+
+/** The cells that belong to one thread, wherever they lie. @category queries @since 0.1.0 */
+export const cellsOfThread = ({ kvm, mmu, threads }: State, t: number): ReadonlyArray<number> => [
+  ...Array.from({ length: Thread.cells }, (_, i) => threads[t].o + i),
+  ...Array.from({ length: mmu.pages }, (_, page) => mmu.gathers + t * mmu.pages + page),
+  kvm.waits + t,
+  ...Array.from({ length: OPEN_RANGES * OPEN_CELLS }, (_, i) => kvm.open + t * OPEN_RANGES * OPEN_CELLS + i)
+]
+
 /**
  * The state that a world starts in.
  *
@@ -704,7 +738,10 @@ export const initialState = (world: World, allocate?: (length: number) => Cells)
   populate(state)
   world.memslots.forEach((slot, i) => state.kvm.setSlot(i, SLOT[slot.state], slot.hva))
   for (const gpc of state.gpcs) initialGpc(state, gpc)
-  for (const thread of state.threads) thread.pc = L.idle
+  for (const thread of state.threads) {
+    thread.pc = L.idle
+    thread.snapshot = thread.generation = NOT_READ
+  }
   return state
 }
 

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { Emit } from "./event.ts"
+import { L } from "./label.ts"
 import type { Label, LabelId } from "./label.ts"
 import type { State, Thread } from "./state.ts"
 
@@ -42,6 +43,8 @@ export interface Step {
   readonly guard?: (s: State, t: Thread) => boolean
   /** How many ways it can go (absent: one); which is a choice of the run. */
   readonly choices?: (s: State, t: Thread) => number
+  /** Every label that `run` can return for a thread that is at the operation `op`. */
+  readonly to: (op: number) => ReadonlyArray<LabelId>
   /** Emits at least one event and returns the label the thread goes to. */
   readonly run: (s: State, t: Thread, emit: Emit, choice: number) => LabelId
 }
@@ -51,6 +54,12 @@ export type Program = ReadonlyArray<Step>
 
 /** A set of steps by label, as the files of this package write them. @category models @since 0.1.0 */
 export type Steps = { readonly [K in Label]?: Omit<Step, "label"> }
+
+/** A step that leads to the same labels whatever the operation. @category constructors @since 0.1.0 */
+export const to = (...labels: ReadonlyArray<Label>): Step["to"] => {
+  const ids = labels.map((label) => L[label])
+  return () => ids
+}
 
 /** At the primary MMU. @category constructors @since 0.1.0 */
 export const atMmu = (): ActorId => MMU

@@ -12,7 +12,7 @@ import { L } from "./label.ts"
 import type { LabelId } from "./label.ts"
 import { hasNext, OP, translate } from "./state.ts"
 import type { State, Thread } from "./state.ts"
-import { atKvm, atSelf } from "./step.ts"
+import { atKvm, atSelf, to } from "./step.ts"
 import type { Steps } from "./step.ts"
 
 /**
@@ -76,6 +76,7 @@ export const vcpuSteps: Steps = {
   idle: {
     actor: atSelf,
     guard: (s, t) => hasNext(s.geo, t),
+    to: (op) => [entryOf(op)],
     run: (s, t, emit) => {
       const next = s.geo.scripts[t.id][t.opIndex]
       emit.Called(t.id, next.op, next.a, next.b, next.c)
@@ -84,6 +85,7 @@ export const vcpuSteps: Steps = {
   },
   pause: {
     actor: atSelf,
+    to: to("idle"),
     run: (_s, t, emit) => {
       emit.Returned(t.id, 0)
       return L.idle
@@ -91,6 +93,7 @@ export const vcpuSteps: Steps = {
   },
   return: {
     actor: atSelf,
+    to: to("idle"),
     run: (_s, t, emit) => {
       emit.Returned(t.id, t.ret)
       return L.idle
@@ -98,6 +101,7 @@ export const vcpuSteps: Steps = {
   },
   "srcu.enter": {
     actor: atKvm,
+    to: (op) => [insideSrcu(op)],
     run: (s, t, emit) => {
       emit.SrcuEntered(t.id, s.kvm.srcuIndex)
       return insideSrcu(t.op)
@@ -105,6 +109,7 @@ export const vcpuSteps: Steps = {
   },
   "srcu.leave": {
     actor: atKvm,
+    to: to("return"),
     run: (_s, t, emit) => {
       emit.SrcuLeft(t.id, t.srcu - 1)
       return L.return
@@ -113,6 +118,7 @@ export const vcpuSteps: Steps = {
   // mmu_invalidate_retry_gfn_unsafe before the lookup: an invalidation over the page is not worth starting against.
   "guest.snapshot": {
     actor: atKvm,
+    to: to("srcu.leave", "gup", "guest.snapshot"),
     run: (s, t, emit) => {
       const hva = translate(s.geo, s.kvm, t.a)
       emit.SlotsRead(t.id, s.kvm.generation, hva)
@@ -127,6 +133,7 @@ export const vcpuSteps: Steps = {
   // is_page_fault_stale under mmu_lock.
   "guest.stale": {
     actor: atKvm,
+    to: to("guest.put"),
     run: (s, t, emit) => {
       const reason = staleness(s, t, t.snapshot)
       if (reason === 0) emit.GuestFaulted(t.id, gfnOf(s, t), t.newPfn)

@@ -51,7 +51,7 @@ export const Op = Schema.Union([
   op("gpc_use", { gpc: Natural }),
   op("gpc_write_own", { gpc: Natural, gpa: Gpa }),
   op("guest_fault", { gpa: Gpa })
-])
+]).annotate({ expected: "an operation that a thread can be asked for, by its _tag" })
 
 /** What a thread can be asked to do. @category models @since 0.1.0 */
 export type Op = typeof Op.Type

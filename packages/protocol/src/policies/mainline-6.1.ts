@@ -1,8 +1,8 @@
 /**
- * Linux 5.18 to 6.8: as 6.12, but the walk takes each gpc->lock for writing at once.
+ * Linux 6.1: as 6.12, but the walk takes each gpc->lock for writing at once.
  *
- * The read-locked look was added for 6.9. 6.1 has no caches given by host address, so that I-06 cannot happen there;
- * here it can be asked what would have.
+ * The read-locked look came later (with 6.9, by the date of its series). 6.1 has no caches given by host address, so that
+ * I-06 cannot happen there; here it can be asked what would have. Other versions were not read.
  *
  * Source: virt/kvm/pfncache.c of 6.1.192.
  *

@@ -2,7 +2,8 @@
  * v3, patch 2 of 5: wait for the ranges in flight before the lookup, by spinning; the sequence is gone.
  *
  * The inner `continue` takes gpc->lock and tests again inside the same loop: still pending, it takes the lock it holds
- * (I-26).
+ * (I-26). If the invalidation has ended in the meantime it leaves the loop with the lock held, looks up, and takes it then.
+ * The loop stands right after the unlock, before the last lap's page is put.
  *
  * Source: patch series of 21 August 2024, 2/5; Sean Christopherson's review of 15 October 2024.
  *
@@ -21,5 +22,5 @@ export const needsInvalidationV32: Policy = {
   hull: { under: "mn", reset: "by-overwrite", ranges: 1 },
   snapshot: NO_SNAPSHOT,
   retry: ["flag"],
-  wait: { how: "spin", when: "before-lookup", for: "hull", interruptible: false, queued: true, afterwards: "relock" }
+  wait: { how: "spin", when: "before-put", for: "hull", interruptible: false, queued: true, afterwards: "relock" }
 }

@@ -2,7 +2,7 @@
  * v3, patch 3 of 5: sleep instead of spinning.
  *
  * After a sleep, `continue` in a do-while goes to the condition, which finds the flag set and leaves the loop with
- * nothing mapped (I-27).
+ * nothing mapped (I-27); or, as the wait comes before the put, with what the lap before had mapped.
  *
  * Source: patch series of 21 August 2024, 3/5.
  *
@@ -19,7 +19,7 @@ export const needsInvalidationV33: Policy = {
   summary: "as v3-2, asleep; after a sleep it publishes without a mapping",
   wait: {
     how: "sleep",
-    when: "before-lookup",
+    when: "before-put",
     for: "hull",
     interruptible: false,
     queued: true,
