@@ -1,113 +1,144 @@
 /**
- * The set of states found so far: exact, in the order in which they were found.
+ * The states seen so far, numbered in the order they were found, each with the number of the state it was found from.
  *
- * States lie one after the other in chunks that never move; an open hash table holds their numbers, each beside its
- * hash, so that most of what is not the state is passed over without looking at it. Two states are the same only when
- * every word is, so that no collision can hide one.
- *
- * Hot: one lookup a step, which is mostly waiting for memory.
+ * Exact: two states are one only if every word agrees. A record is the packed state and its parent, records lie in
+ * chunks, and nothing is ever moved.
  *
  * @since 0.1.0
  */
+import { hashWords } from "./hash.ts"
+import { Table } from "./table.ts"
 
-const CHUNK_BITS = 16
-const CHUNK = 1 << CHUNK_BITS
+const CHUNK_BITS = 14
 
-/** The set, with each state's predecessor. @category models @since 0.1.0 */
-export class States {
+/** States in a chunk. @category constants @since 0.1.0 */
+export const CHUNK = 1 << CHUNK_BITS
+
+/** So many chunks that a state's number, plus one, is still a positive 32-bit number. @category constants @since 0.1.0 */
+export const MOST_CHUNKS = 2 ** (31 - CHUNK_BITS) - 1
+
+/** The parent of an initial state. @category constants @since 0.1.0 */
+export const NO_STATE = -1
+
+/**
+ * Where a search keeps its states; one is {@link StateSet}, the other is shared between workers.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Records {
   readonly words: number
+  /** The words that hold a state; it begins there at `offset(state)`. */
+  readonly chunk: (state: number) => Int32Array
+  readonly offset: (state: number) => number
+  /** The state it was found from, or {@link NO_STATE}. */
+  readonly parent: (state: number) => number
+  /** The number of an equal state, or -1. */
+  readonly find: (words: Int32Array, at: number, hash: number) => number
+  /** Adds a state that may be new: the number of the equal one, or the complement (`~`) of its own if it is new. */
+  readonly add: (words: Int32Array, at: number, hash: number, parent: number) => number
+  /** Bytes taken. */
+  readonly bytes: number
+}
+
+/** A set of packed states. @category models @since 0.1.0 */
+export class StateSet implements Records {
+  readonly words: number
+  readonly chunks: Array<Int32Array> = []
+  readonly table = new Table()
   count = 0
-  private readonly chunks: Array<Int32Array> = []
-  private readonly parents: Array<Int32Array> = []
-  private readonly moves: Array<Uint16Array> = []
-  /** Two cells a slot: a state's number plus one (0: empty), and its hash. */
-  private table = new Int32Array(1 << 17)
-  private readonly found: Int32Array
+  /** Words of a record: the state and its parent. */
+  readonly stride: number
 
   constructor(words: number) {
     this.words = words
-    this.found = new Int32Array(words)
+    this.stride = words + 1
   }
 
-  /** The chunk of a state and where it begins in it. */
-  chunk(state: number): Int32Array {
-    return this.chunks[state >> CHUNK_BITS]
-  }
-  offset(state: number): number {
-    return (state & (CHUNK - 1)) * this.words
-  }
-  parent(state: number): number {
-    return this.parents[state >> CHUNK_BITS][state & (CHUNK - 1)]
-  }
-  /** The thread (upper byte) and the way (lower byte) that led here. */
-  move(state: number): number {
-    return this.moves[state >> CHUNK_BITS][state & (CHUNK - 1)]
-  }
-
-  /** Adds what `store` writes; true when it is new. Its number is then `count - 1`. */
-  add(store: (packed: Int32Array, at: number) => void, parent: number, move: number): boolean {
-    const { found, words } = this
-    store(found, 0)
-    const { table } = this
-    const mask = table.length - 2
-    const hash = hashOf(found, words)
-    let slot = (hash << 1) & mask
-    for (let entry = table[slot]; entry !== 0; entry = table[slot]) {
-      if (table[slot + 1] === hash && this.equals(entry - 1)) return false
-      slot = (slot + 2) & mask
-    }
-    this.push(parent, move)
-    table[slot] = this.count
-    table[slot + 1] = hash
-    if (this.count * 4 > table.length) this.grow()
-    return true
-  }
-
-  private equals(state: number): boolean {
-    const chunk = this.chunk(state)
-    const at = this.offset(state)
-    for (let i = 0; i < this.words; i++) if (chunk[at + i] !== this.found[i]) return false
-    return true
-  }
-
-  private push(parent: number, move: number): void {
-    const state = this.count++
-    if ((state & (CHUNK - 1)) === 0) {
-      this.chunks.push(new Int32Array(CHUNK * this.words))
-      this.parents.push(new Int32Array(CHUNK))
-      this.moves.push(new Uint16Array(CHUNK))
-    }
-    this.chunk(state).set(this.found, this.offset(state))
-    this.parents[state >> CHUNK_BITS][state & (CHUNK - 1)] = parent
-    this.moves[state >> CHUNK_BITS][state & (CHUNK - 1)] = move
-  }
-
-  private grow(): void {
-    const old = this.table
-    const table = new Int32Array(old.length * 2)
-    const mask = table.length - 2
-    for (let from = 0; from < old.length; from += 2) {
-      if (old[from] === 0) continue
-      let slot = (old[from + 1] << 1) & mask
-      while (table[slot] !== 0) slot = (slot + 2) & mask
-      table[slot] = old[from]
-      table[slot + 1] = old[from + 1]
-    }
-    this.table = table
-  }
-
-  /** Bytes that the set takes. */
   get bytes(): number {
-    return this.chunks.length * CHUNK * (this.words * 4 + 4 + 2) + this.table.byteLength
+    return this.table.bytes + this.chunks.length * CHUNK * this.stride * 4
   }
-}
 
-const hashOf = (words: Int32Array, length: number): number => {
-  let h = 0x9e3779b9
-  for (let i = 0; i < length; i++) {
-    h = Math.imul(h ^ words[i], 0x85ebca6b)
-    h ^= h >>> 15
+  chunk(state: number): Int32Array {
+    return this.chunks[state >>> CHUNK_BITS]
   }
-  h = Math.imul(h, 0xc2b2ae35)
-  return h ^ (h >>> 16)
+
+  offset(state: number): number {
+    return (state & (CHUNK - 1)) * this.stride
+  }
+
+  parent(state: number): number {
+    return this.chunk(state)[this.offset(state) + this.words]
+  }
+
+  find(words: Int32Array, at: number, hash: number): number {
+    const part = this.table.parts[hash >>> 24]
+    const mask = part.length - 1
+    let slot = (hash << 1) & mask
+    for (; part[slot] !== 0; slot = (slot + 2) & mask) {
+      if (part[slot + 1] === hash && this.equals(part[slot] - 1, words, at)) return part[slot] - 1
+    }
+    return -1
+  }
+
+  add(words: Int32Array, at: number, hash: number, parent: number): number {
+    const part = this.table.parts[hash >>> 24]
+    const mask = part.length - 1
+    let slot = (hash << 1) & mask
+    for (; part[slot] !== 0; slot = (slot + 2) & mask) {
+      if (part[slot + 1] === hash && this.equals(part[slot] - 1, words, at)) return part[slot] - 1
+    }
+    const state = this.append(words, at, parent)
+    this.table.put(slot, hash, state)
+    return ~state
+  }
+
+  private append(words: Int32Array, at: number, parent: number): number {
+    const state = this.count
+    if (state >>> CHUNK_BITS === this.chunks.length) this.chunks.push(this.allocate())
+    this.count++
+    const chunk = this.chunks[state >>> CHUNK_BITS]
+    const to = (state & (CHUNK - 1)) * this.stride
+    for (let i = 0; i < this.words; i++) chunk[to + i] = words[at + i]
+    chunk[to + this.words] = parent
+    return state
+  }
+
+  private allocate(): Int32Array {
+    if (this.chunks.length >= MOST_CHUNKS) throw new RangeError("allocation failed: no numbers are left for states")
+    return new Int32Array(CHUNK * this.stride)
+  }
+
+  /** The records, as they lie, a chunk at a time. */
+  *raw(): Generator<Int32Array> {
+    for (let i = 0; i < this.chunks.length; i++) {
+      yield this.chunks[i].subarray(0, Math.min(CHUNK, this.count - i * CHUNK) * this.stride)
+    }
+  }
+
+  /** Takes over the next chunk of `raw`. */
+  restore(records: Int32Array): void {
+    const chunk = this.allocate()
+    chunk.set(records)
+    this.chunks.push(chunk)
+    const from = this.count
+    this.count += records.length / this.stride
+    for (let state = from; state < this.count; state++) this.index(state)
+  }
+
+  private index(state: number): void {
+    const hash = hashWords(this.chunk(state), this.offset(state), this.words)
+    const part = this.table.parts[hash >>> 24]
+    const mask = part.length - 1
+    let slot = (hash << 1) & mask
+    while (part[slot] !== 0) slot = (slot + 2) & mask
+    this.table.put(slot, hash, state)
+  }
+
+  private equals(state: number, words: Int32Array, at: number): boolean {
+    const chunk = this.chunks[state >>> CHUNK_BITS]
+    const from = (state & (CHUNK - 1)) * this.stride
+    for (let i = 0; i < this.words; i++) if (chunk[from + i] !== words[at + i]) return false
+    return true
+  }
 }
