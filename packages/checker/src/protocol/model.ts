@@ -1,75 +1,84 @@
 /**
  * The protocol as a model: the very step objects that the fibers run, over the very state.
  *
- * The world must be small: every cell of its state, in canonical form, fits a byte.
- *
  * @since 0.1.0
  */
-import { execute, initialState, isDone, LABELS, programOf, PROPERTY_IDS } from "@pfnscope/protocol"
-import type { Policy, Program, PropertyId, World } from "@pfnscope/protocol"
+import { namesIn, NO_PFN, programOf } from "@pfnscope/protocol"
+import type { Policy, Program, World } from "@pfnscope/protocol"
+import * as Schema from "effect/Schema"
+import { Outgrown } from "../error.ts"
+import { replacing } from "../model.ts"
 import type { Model } from "../model.ts"
-import { canonicalise } from "./canonical.ts"
+import { bitsOf } from "./bits.ts"
+import type { Bits } from "./bits.ts"
+import { sample } from "./extents.ts"
+import type { Extents } from "./extents.ts"
+import { wideModel } from "./wide.ts"
 
-/** Added to a cell before it is packed, so that the small negative numbers fit. */
-const BIAS = 16
+const toLists = (extents: Extents): ReadonlyArray<ReadonlyArray<number>> => extents.map((values) => [...values])
 
-/** The properties that an event can show violated: all but progress. */
-const JUDGED: ReadonlyArray<PropertyId> = PROPERTY_IDS.filter((id) => id !== "P6" && id !== "P7")
+const isLayout = Schema.is(Schema.Array(Schema.NonEmptyArray(Schema.Finite)))
 
 /**
  * The model of a world under a policy; `program` where its steps are not those of the policy.
+ *
+ * Its packed states take as few bits as a sample of them needs. A state that the sample did not foresee throws
+ * {@link Outgrown} once, and the search begins again with wider ones.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const protocolModel = (world: World, policy: Policy, program: Program = programOf(policy)): Model => {
-  const state = initialState(world, (length) => new Int16Array(length))
-  const start = state.cells.slice() as Int16Array
-  const cells = state.cells as Int16Array
-  const words = (cells.length + 3) >> 2
-  let violated = 0
-  const executor = execute(state, {
-    event: () => {},
-    violated: (property) => {
-      violated |= 1 << JUDGED.indexOf(property)
+  const { another, ground, model, name, settle, state, unpacked } = wideModel(world, policy, program)
+  const { frames, generations } = namesIn(state)
+  let extents: Extents | undefined
+  let adapted: Bits | undefined
+  /** Samples the states, behind the back of whoever is at work. */
+  const explore = (): Extents => {
+    const working = ground.words.slice()
+    const found = sample(model, state)
+    ground.words.set(working)
+    return found
+  }
+  const adapt = (): Bits => {
+    const known = extents ??= explore()
+    adapted = bitsOf(ground, another, known)
+    const named = {
+      frames: frames.filter((cell) => [...known[cell]].some((pfn) => pfn > NO_PFN)),
+      generations: generations.filter((cell) => known[cell].size > 1)
     }
-  })
-  const canonical = canonicalise(state, policy)
-  return {
-    name: policy.name,
-    words,
-    threads: world.threads.map(({ name }) => name),
-    properties: JUDGED,
-    labels: LABELS,
-    start: () => cells.set(start),
-    load: (packed, at) => {
-      for (let i = 0; i < cells.length; i++) cells[i] = ((packed[at + (i >> 2)] >>> ((i & 3) << 3)) & 0xff) - BIAS
+    name(named, adapted.unpacked)
+    return adapted
+  }
+  /** Takes up a state that was not foreseen. */
+  const widen = (to: Int32Array, at: number): never => {
+    state.cells.forEach((value, cell) => extents![cell].add(value))
+    // If its own bits refused what it has, it would begin again for ever.
+    if (!adapt().pack(to, at)) throw new Error(`no packing of ${state.cells.join()}`)
+    throw new Outgrown(toLists(extents!))
+  }
+  return replacing(model, {
+    get words() {
+      return (adapted ?? adapt()).words
     },
-    store: (packed, at) => {
-      canonical()
-      for (let w = 0; w < words; w++) packed[at + w] = 0
-      for (let i = 0; i < cells.length; i++) {
-        const byte = cells[i] + BIAS
-        if ((byte & ~0xff) !== 0) {
-          throw new RangeError(`cell ${i} of the state is ${cells[i]}: the world is too large to check`)
-        }
-        packed[at + (i >> 2)] |= byte << ((i & 3) << 3)
+    layout: {
+      save: () => toLists(extents ?? (adapt(), extents!)),
+      load: (saved) => {
+        if (!isLayout(saved) || saved.length !== state.cells.length) return false
+        extents = saved.map((values) => new Set(values))
+        adapt()
+        return true
       }
     },
-    label: (t) => state.threads[t].pc,
-    ways: (t) => {
-      const thread = state.threads[t]
-      const { choices, guard } = program[thread.pc]
-      if (guard !== undefined && !guard(state, thread)) return 0
-      return choices === undefined ? 1 : choices(state, thread)
+    unpack: (from, at) => {
+      unpacked()
+      const bits = adapted ?? adapt()
+      bits.unpack(from, at)
     },
-    apply: (t, way) => {
-      violated = 0
-      const thread = state.threads[t]
-      executor.step(program[thread.pc], thread, way)
-      return violated
-    },
-    judge: () => 0,
-    isDone: (t) => isDone(state, state.threads[t])
-  }
+    pack: (to, at) => {
+      settle()
+      const bits = adapted ?? adapt()
+      if (!bits.pack(to, at)) widen(to, at)
+    }
+  })
 }

@@ -1,5 +1,6 @@
 /**
- * The bounded worlds s1 to s7: one cache at U, a refresher, a reader, and invalidators on U, below it (L), above (H).
+ * The bounded worlds: one cache at U, those who use it, and invalidators on U, below it (L) and above it (H). In s1 to s7
+ * everything happens once; in the live ones two vCPUs use the cache against invalidations that recur for ever.
  *
  * Addresses are small numbers and a page is one byte: a checker packs every cell of the state into a byte.
  *
@@ -102,6 +103,54 @@ const worldOf = ({ gpc, invalidated, refresher, slots, toucher }: Setting): Worl
   }
 }
 
+interface LiveSetting {
+  readonly summary: string
+  /** Pages that memslots cover. */
+  readonly slots: ReadonlyArray<number>
+  readonly once: ReadonlyArray<number>
+  readonly forever: ReadonlyArray<number>
+}
+
+const LIVE_SETTINGS: Readonly<Record<string, LiveSetting>> = {
+  "live-heap": {
+    summary: "memory in no memslot, above U, is invalidated for ever",
+    slots: [U],
+    once: [],
+    forever: [H]
+  },
+  "live-slot": { summary: "guest memory above U is invalidated for ever", slots: [U, H], once: [], forever: [H] },
+  "live-sides": {
+    summary: "memory in no memslot is invalidated for ever, below U and above it",
+    slots: [U],
+    once: [],
+    forever: [L, H]
+  },
+  "live-own": {
+    summary: "U is invalidated once, memory in no memslot above it for ever",
+    slots: [U],
+    once: [U],
+    forever: [H]
+  }
+}
+
+const zap = (hva: number): Op => ({ _tag: "madvise", start: hva, end: hva + 1, free: "after-end" })
+
+const liveWorldOf = ({ forever, once, slots }: LiveSetting): World => {
+  const invalidated = [...once, ...forever]
+  const pages = [...new Set([U, ...invalidated])].sort((a, b) => a - b)
+  return {
+    pageSize: 1,
+    areas: pages.map((hva) => ({ hva, pages: 1, populated: true })),
+    memslots: slots.map((hva) => ({ gpa: guest(hva), hva, pages: 1, state: "present" })),
+    gpcs: [{ gpa: guest(U), state: "active" }],
+    threads: [
+      ...["vcpu/0", "vcpu/1"].map((name) => ({ name, ops: [{ _tag: "gpc_use" as const, gpc: 0 }], repeat: 2 })),
+      ...invalidated.map((hva, i) => ({ name: `mm/${i}`, ops: [zap(hva)], repeat: once.includes(hva) ? 1 : 0 }))
+    ],
+    spareFrames: 4
+  }
+}
+
 /** A bounded world by its name. @category models @since 0.1.0 */
 export interface Bounded {
   readonly name: string
@@ -109,9 +158,12 @@ export interface Bounded {
   readonly world: World
 }
 
-/** s1 to s7. @category scenarios @since 0.1.0 */
-export const BOUNDED: ReadonlyArray<Bounded> = Object.entries(SETTINGS).map(([name, setting]) => ({
-  name,
-  summary: setting.summary,
-  world: worldOf(setting)
-}))
+/** s1 to s7, and the live ones. @category scenarios @since 0.1.0 */
+export const BOUNDED: ReadonlyArray<Bounded> = [
+  ...Object.entries(SETTINGS).map(([name, setting]) => ({ name, summary: setting.summary, world: worldOf(setting) })),
+  ...Object.entries(LIVE_SETTINGS).map(([name, setting]) => ({
+    name,
+    summary: setting.summary,
+    world: liveWorldOf(setting)
+  }))
+]

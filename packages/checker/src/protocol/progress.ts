@@ -1,0 +1,87 @@
+/**
+ * What must happen at last: refreshes end.
+ *
+ * P6 and P7 speak of different worlds. While only ranges off a cache's page are invalidated, a refresh of the cache must
+ * end (P6); where its page is invalidated as well, but not for ever, it must end after the last of these (P7). Where its
+ * page is invalidated for ever, nobody is promised anything.
+ *
+ * @since 0.1.0
+ */
+import { INVALID_GPA, KVM_HVA_ERR_BAD, L, OP, PROPERTIES, TASK_SIZE, translate } from "@pfnscope/protocol"
+import type { OpCode, State, Thread } from "@pfnscope/protocol"
+import type { Goal } from "../model.ts"
+import { symmetryOf } from "./symmetry.ts"
+
+const STATEMENTS = Object.fromEntries(PROPERTIES.map(({ id, statement }) => [id, statement]))
+
+/** The pages (addresses) that an operation refreshes a cache for. */
+const refreshedBy = ({ geo, gpcs, kvm }: State, { a, b, op }: OpCode): ReadonlyArray<number> => {
+  switch (op) {
+    case OP.gpc_refresh:
+    case OP.gpc_use:
+      return [gpcs[a].uhva]
+    case OP.gpc_activate:
+    case OP.gpc_write_own:
+      return [translate(geo, kvm, b)]
+    case OP.gpc_activate_hva:
+      return [b]
+    default:
+      return []
+  }
+}
+
+/** The ranges that an operation invalidates. */
+const invalidatedBy = ({ geo }: State, { a, b, c, op }: OpCode): ReadonlyArray<readonly [number, number]> => {
+  switch (op) {
+    case OP.madvise:
+    case OP.munmap:
+    case OP.mprotect:
+    case OP.fork:
+    case OP.thp_collapse:
+    case OP.thp_split:
+      return [[a, b]]
+    case OP.mremap:
+      return [[a, b], [c, c + b - a]]
+    case OP.migrate:
+      return [[a, a + geo.pageSize]]
+    case OP.ksm_merge:
+      return [[a, a + geo.pageSize], [b, b + geo.pageSize]]
+    case OP.clear_soft_dirty:
+      return [[0, TASK_SIZE]]
+    default:
+      return []
+  }
+}
+
+/** How often a page is invalidated in a world: never, some times, or for ever. */
+const invalidationsOf = (state: State, hva: number): number => {
+  const { geo } = state
+  return geo.world.threads.reduce((sum, { repeat }, t) => {
+    const covering = geo.scripts[t].flatMap((op) => invalidatedBy(state, op))
+      .filter(([start, end]) => start < hva + geo.pageSize && hva < end)
+    return sum + (covering.length === 0 ? 0 : repeat === 0 ? Infinity : covering.length * repeat)
+  }, 0)
+}
+
+const goalOf = (state: State, thread: Thread): ReadonlyArray<Goal> => {
+  const pages = state.geo.scripts[thread.id].flatMap((op) => refreshedBy(state, op))
+  if (pages.length === 0 || pages.some((hva) => hva === KVM_HVA_ERR_BAD || hva === INVALID_GPA)) return []
+  const most = Math.max(...pages.map((hva) => invalidationsOf(state, hva)))
+  if (most === Infinity) return []
+  const id = most === 0 ? "P6" : "P7"
+  return [{
+    name: `${id} of ${state.geo.world.threads[thread.id].name}`,
+    statement: STATEMENTS[id],
+    exercisedBy: (branch) => branch.thread === thread.id && branch.step === "gup",
+    // Between operations again and again: no operation goes on for ever, so no refresh does.
+    met: () => thread.pc === L.idle
+  }]
+}
+
+/** The goals of a world: one for each thread that refreshes, or for the first of those that are alike. @category constructors @since 0.1.0 */
+export const goalsOf = (state: State): ReadonlyArray<Goal> => {
+  const { groups } = symmetryOf(state)
+  return state.threads
+    .filter(({ id }) => groups.every((group) => !group.includes(id) || group[0] === id))
+    .flatMap((thread) => goalOf(state, thread))
+}
