@@ -14,7 +14,7 @@ const BELOW: Readonly<Record<string, ReadonlyArray<string>>> = {
   checker: ["protocol"],
   machine: ["protocol", "journal", "schedule", "projections"],
   trace: ["protocol", "journal", "projections"],
-  render: ["protocol", "journal", "projections"]
+  render: ["protocol", "journal", "projections", "checker"]
 }
 
 const sourcesOf = (name: string) =>
@@ -34,6 +34,12 @@ describe("packages", () => {
         if (other !== undefined && other !== name) assert.include(BELOW[name], other, path)
         assert.notMatch(from, /\.\.\/\.\.\/.*src/, path)
       }
+    }
+  })
+
+  it("what is rendered of a check is data: the checker itself stays out of the page", () => {
+    for (const path of sourcesOf("render")) {
+      assert.notMatch(readFileSync(path, "utf8"), /^import (?!type )[^"]*?from "@pfnscope\/checker"/m, path)
     }
   })
 

@@ -75,7 +75,6 @@ export const obstacleOf = (s: State, thread: number): Obstacle | undefined => {
     case "refresh.error":
     case "retry.relock":
     case "retry.relock_inner":
-    case "retry.deadlock":
     case "activate.active":
     case "deactivate.clear":
       return gpcLock(t.a, true)

@@ -51,6 +51,17 @@ export class NotAWorld extends Schema.TaggedError<NotAWorld>()("NotAWorld", { re
 
 const Meta = Schema.Struct({ world: Schema.Unknown })
 
+const Threads = Schema.Struct({
+  world: Schema.Struct({ threads: Schema.Array(Schema.Struct({ name: Schema.String })) })
+})
+
+/** The names of the threads, as far as the log's header tells them. @category queries @since 0.1.0 */
+export const threadNames = ({ header }: Pick<Log, "header">): ReadonlyArray<string> =>
+  Option.match(Schema.decodeUnknownOption(Threads)(header.meta), {
+    onNone: () => [],
+    onSome: ({ world }) => world.threads.map(({ name }) => name)
+  })
+
 /**
  * The world of a log: of its header, or the one that its events show.
  *

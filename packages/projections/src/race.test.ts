@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { endValidating, exactRanges, mainline612, pfncache2, POLICIES } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
+import { logOf } from "./log.ts"
 import type { Log } from "./log.ts"
 import { atSeq } from "./position.ts"
 import type { Position } from "./position.ts"
@@ -58,6 +59,38 @@ describe("the race of a use after free (I-06)", () => {
     const alias = raceOf(log, atSeq(access + 2))
     assert.deepInclude(alias.ending, { kind: "violated", seq: access })
     assert.strictEqual(alias.ending.kind === "violated" && alias.ending.property.id, "P2")
+  })
+})
+
+describe("the race of a log that a checker wrote for a property", () => {
+  const { events } = play(world, mainline612, "mm/1 done", "vcpu/0 to retry.map", "mm/0 done", "vcpu/0 done")
+  const endingOf = (scenario: string) => {
+    const { ending } = raceOf(logOf({ world, scenario }, events))
+    return ending.kind === "violated" ? ending.property.id : ending.kind
+  }
+
+  it("is that of the last violation of the property, not of what is violated on the way", () => {
+    assert.deepStrictEqual(["check P1", "check P2", "check P5"].map(endingOf), ["P1", "P2", "P5"])
+  })
+
+  it("is that of the property wherever at the log's end it is asked for", () => {
+    const at = ({ seq }: { readonly seq: number }) => {
+      const { ending } = raceOf(logOf({ world, scenario: "check P1" }, events), atSeq(seq))
+      return ending.kind === "violated" ? `${ending.property.id} at #${ending.seq}` : ending.kind
+    }
+    const access = events.findLast(({ type }) => type === "KhvaAccessed")!
+    const written = events.filter(({ seq, type }) => seq > access.seq && type === "PropertyViolated")
+    assert.deepStrictEqual([access, ...written].map(at), Array.from({ length: 3 }, () => `P1 at #${access.seq}`))
+    const published = events.findLast(({ type }) => type === "Published")!
+    assert.strictEqual(at(published), `P5 at #${published.seq}`)
+  })
+
+  it("is never that of a violation where progress was sought", () => {
+    assert.strictEqual(endingOf("check P6 of vcpu/0"), "position")
+  })
+
+  it("differs from that of a run, whatever its name", () => {
+    assert.deepStrictEqual(["checkers", "P1", "recheck P1"].map(endingOf), ["P5", "P5", "P5"])
   })
 })
 

@@ -11,6 +11,8 @@ import type { Envelope } from "@pfnscope/journal"
 import { PROPERTIES } from "@pfnscope/protocol"
 import type { Event, Property } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { worldOf } from "./log.ts"
 import type { Log, NotAWorld } from "./log.ts"
@@ -22,7 +24,7 @@ import { fold } from "./projection.ts"
 import type { LogNotDense } from "./projection.ts"
 import { threadName } from "./state-view.ts"
 import { arrived, travel } from "./time-travel.ts"
-import { verdictsOf, verdictState, violationOf } from "./violations.ts"
+import { verdictsOf, verdictState, violationOf, violations } from "./violations.ts"
 
 /** A row: an event of the thread in `column`, or laps of that thread that were left out. @category models @since 0.1.0 */
 export type RaceRow =
@@ -91,7 +93,8 @@ interface Scene {
 
 /**
  * The race around a position (that of a violation, or of the event it was judged at); without one, around the first
- * violation, or else the first refresh that gets nowhere, or else the end.
+ * violation (in a log that a checker wrote for a property: the last of that property), or else the first refresh that
+ * gets nowhere, or else the end.
  *
  * @category queries
  * @since 0.1.0
@@ -99,33 +102,76 @@ interface Scene {
 export const race = Effect.fn("projections.race")(
   function*<E>(log: Log<E>, at?: Position): Effect.fn.Return<Race, E | LogNotDense | NoSuchPosition | NotAWorld> {
     const asked = at ?? (yield* firstFinding(log))
-    const written = asked._tag === "Seq" ? yield* violationOf(log, asked.seq) : undefined
+    const written = asked._tag === "Seq" ? yield* writtenAt(log, asked.seq) : undefined
     const position = written === undefined ? asked : atSeq(written)
     const o = noOrigins(yield* worldOf(log))
     yield* travel(log, position, (event) => advanceOrigins(o, event))
     yield* arrived(position, o.at.seq)
     const scene = sceneOf(o)
-    const table = newTable(scene)
-    yield* Stream.runForEachArray(
-      log.read({ from: scene.from, to: scene.to }),
-      (chunk) => Effect.sync(() => chunk.forEach((event) => take(table, event)))
-    )
-    return {
-      threads: table.columns.map((thread) => threadName(o.at.state, thread)),
-      rows: table.entries.map(rowOf),
-      ending: scene.ending,
-      gpc: scene.gpc,
-      uhva: scene.uhva,
-      page: scene.page,
-      chosen: table.chosen
-    }
+    return yield* tableOf(log, o, scene)
   }
 )
+
+/**
+ * A whole log as a race, no lap left out: for a log that is short, such as that of a run found by a checker.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const wholeRace = Effect.fn("projections.wholeRace")(
+  function*<E>(log: Log<E>): Effect.fn.Return<Race, E | LogNotDense | NoSuchPosition | NotAWorld> {
+    const o = noOrigins(yield* worldOf(log))
+    yield* travel(log, END, (event) => advanceOrigins(o, event))
+    const events = yield* Stream.runCollect(log.read())
+    const laps = events.filter(({ data }) => data._tag === "RetryDecided")
+    const roots = events.filter(({ data }) => data._tag === "Called").map(({ seq }) => seq)
+    const all = scene(o, laps, gpcAmong(events), { kind: "position", seq: o.at.seq })
+    return yield* tableOf(log, o, { ...all, roots: new Set(roots), from: 1 })
+  }
+)
+
+const tableOf = Effect.fnUntraced(function*<E>(log: Log<E>, o: Origins, scene: Scene) {
+  const table = newTable(scene)
+  yield* Stream.runForEachArray(
+    log.read({ from: scene.from, to: scene.to }),
+    (chunk) => Effect.sync(() => chunk.forEach((event) => take(table, event)))
+  )
+  const race: Race = {
+    threads: table.columns.map((thread) => threadName(o.at.state, thread)),
+    rows: table.entries.map(rowOf),
+    ending: scene.ending,
+    gpc: scene.gpc,
+    uhva: scene.uhva,
+    page: scene.page,
+    chosen: table.chosen
+  }
+  return race
+})
+
+const Meta = Schema.Struct({ scenario: Schema.String })
+
+/** The property that a log was written for: a checker says it in the header, as in `check P1`. */
+const soughtIn = ({ header }: Log<unknown>): string | undefined => {
+  const meta = Schema.decodeUnknownOption(Meta)(header.meta)
+  return Option.isNone(meta) ? undefined : /^check (P\d+)\b/.exec(meta.value.scenario)?.[1]
+}
+
+/** Where the violation is written down that is meant by an event: one of the property that the log was written for. */
+const writtenAt = Effect.fnUntraced(function*<E>(log: Log<E>, seq: number) {
+  const sought = soughtIn(log)
+  const { list } = sought === undefined ? { list: [] } : yield* fold(violations, log.read())
+  const last = list.findLast(({ property }) => property === sought)
+  return last !== undefined && seq >= last.judged ? last.seq : yield* violationOf(log, seq)
+})
+
 const firstFinding = Effect.fnUntraced(function*<E>(log: Log<E>) {
   const state = yield* fold(verdictState, log.read())
-  const first = state.violations.list[0]
-  if (first !== undefined) {
-    return atSeq(first.seq)
+  const sought = soughtIn(log)
+  const { list } = state.violations
+  // A checker's log ends at what it was written for; what else is violated on the way there is another log's matter.
+  const found = sought === undefined ? list[0] : list.findLast(({ property }) => property === sought)
+  if (found !== undefined) {
+    return atSeq(found.seq)
   }
   const starved = verdictsOf(state).find(({ id, verdict }) => (id === "P6" || id === "P7") && verdict === "violated")
   const last = starved?.evidence.at(-1)

@@ -10,19 +10,19 @@ import type { Event, EventTag } from "@pfnscope/protocol"
 import * as SchemaAST from "effect/SchemaAST"
 
 /**
- * An event on one line: position, time (s), stream and revision, name, fields, where its thread goes, its cause, and
- * file and line where it was read from a text.
+ * An event on one line: position, time (s), stream and revision, thread, name, fields, where its thread goes, its cause,
+ * and file and line where it was read from a text. `threads` are the names of the world's threads, where there is one.
  *
  * @category text
  * @since 0.1.0
  */
-export const eventText = (event: Envelope<Event>): string => {
+export const eventText = (event: Envelope<Event>, threads: ReadonlyArray<string> = []): string => {
   const { cause, data, how, rev, seq, src, stream, t } = event
   return [
     `#${seq}`.padEnd(7),
     secondsText(t),
     `${printable(stream)}@${rev}`.padEnd(12),
-    `thread=${data.thread}`,
+    printable(threads[data.thread] ?? `thread=${data.thread}`).padEnd(8),
     data._tag,
     fieldText(data),
     data.to === undefined ? "" : `-> ${data.to}`,

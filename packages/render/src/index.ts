@@ -3,6 +3,9 @@
  *
  * @since 0.1.0
  */
+export * from "./check-json.ts"
+export * from "./check.ts"
+export * from "./checked.ts"
 export * from "./event.ts"
 export * from "./race.ts"
 export * from "./report.ts"

@@ -104,6 +104,23 @@ describe("a race as text", () => {
     )
   })
 
+  it("says of a walk what it wrote, and of a hull that was reset that it is empty", () => {
+    const rows = rowsOf(
+      [0, { _tag: "GpcVisited", gpc: 0, hit: true }],
+      [0, { _tag: "GpcInvalidated", gpc: 0, flag: true }],
+      [0, { _tag: "GpcInvalidated", gpc: 0, flag: false }],
+      [0, { _tag: "HullChanged", entry: 0, start: 0, end: 0, users: 0 }]
+    )
+    const lines = raceText(raceOf(["mm/0"], rows, { kind: "position", seq: 4 })).split("\n").map((line) => line.trim())
+    assert.deepStrictEqual(lines.slice(lines.indexOf("walk: the cache is hit"), lines.indexOf("hull = empty") + 1), [
+      "walk: the cache is hit",
+      "gpc->valid = false",
+      "needs_invalidation = false",
+      "gpc->valid = false",
+      "hull = empty"
+    ])
+  })
+
   it("says of laps it leaves out whether one has been shown", () => {
     const [entered, retry] = rowsOf(
       [0, { _tag: "RefreshEntered", gpc: 0, gpa: -1, uhva: U }],

@@ -38,9 +38,9 @@ const wordsOf = (event: Event, page: number): ReadonlyArray<string> => {
     case "EndReturned":
       return ["  range_end returns"]
     case "GpcVisited":
-      return [event.hit ? "  walk: the cache is valid" : "  walk: nothing to invalidate"]
+      return [event.hit ? "  walk: the cache is hit" : "  walk: nothing to invalidate"]
     case "GpcInvalidated":
-      return ["  gpc->valid = false"]
+      return event.flag ? ["  gpc->valid = false", "  needs_invalidation = false"] : ["  gpc->valid = false"]
     case "SeqBumped":
       return [`  mmu_invalidate_seq = ${event.seq}`]
     case "GpcSeqBumped":
@@ -87,7 +87,7 @@ const wordsOf = (event: Event, page: number): ReadonlyArray<string> => {
     case "ReaderLeft":
       return ["read_unlock(&gpc->lock)"]
     case "HullChanged":
-      return [`  hull = [${short(event.start)}, ${short(event.end)})`]
+      return [`  hull = ${event.start === event.end ? "empty" : `[${short(event.start)}, ${short(event.end)})`}`]
     case "Waited":
       return [event.pending ? "  waits for invalidations" : "  nothing to wait for"]
     case "Locked":
@@ -144,8 +144,8 @@ const short = (hva: number): string => {
   return text.length <= 10 ? text : `${text.slice(2, 6)}..${text.slice(-5)}`
 }
 
-/** Breaks a line at a width; what continues is indented by so many more. */
-const wrap = (text: string, width: number, more = 4): ReadonlyArray<string> => {
+/** Breaks a line at a width; what continues is indented by so many more. @category text @since 0.1.0 */
+export const wrap = (text: string, width: number, more = 4): ReadonlyArray<string> => {
   if (text.length <= width) return [text]
   const indent = /^ */.exec(text)![0] + " ".repeat(more)
   const space = text.lastIndexOf(" ", width)
@@ -170,24 +170,47 @@ const withWords = ({ page, rows }: Race): ReadonlyArray<readonly [row: RaceRow, 
 const linesOf = (words: ReadonlyArray<string>, width: number): ReadonlyArray<string> =>
   words.flatMap((word) => wrap(word, width))
 
-const sideBySide = (race: Race): ReadonlyArray<string> => {
+/** Where a table has a line across it: before the first event from `seq` on. @category models @since 0.1.0 */
+export interface Mark {
+  readonly seq: number
+  readonly text: string
+}
+
+/** A line across a table. @category text @since 0.1.0 */
+export const across = (text: string): string => ` ${`--- ${text} `.padEnd(RACE_WIDTH - 1, "-")}`
+
+/** Each row's lines, with the mark where it belongs. */
+const marked = (
+  race: Race,
+  mark: Mark | undefined,
+  linesOfRow: (row: RaceRow, words: ReadonlyArray<string>) => ReadonlyArray<string>
+) => {
+  const at = mark === undefined
+    ? -1
+    : race.rows.findIndex((row) => row.kind === "event" && row.envelope.seq >= mark.seq)
+  return withWords(race).flatMap(([row, words], i) =>
+    i === at ? [across(mark!.text), ...linesOfRow(row, words)] : linesOfRow(row, words)
+  )
+}
+
+const sideBySide = (race: Race, mark: Mark | undefined): ReadonlyArray<string> => {
   const { threads } = race
   const columns = Math.max(1, threads.length)
   const width = Math.floor((RACE_WIDTH - 1 - 2 * (columns - 1)) / columns)
   const place = (column: number, text: string) => ` ${" ".repeat(column * (width + 2))}${text}`.trimEnd()
   const heads = threads.map((name, i) => `CPU${i} ${name}`.slice(0, width))
-  const across = (texts: ReadonlyArray<string>) => ` ${texts.map((text) => text.padEnd(width)).join("  ")}`.trimEnd()
+  const headed = (texts: ReadonlyArray<string>) => ` ${texts.map((text) => text.padEnd(width)).join("  ")}`.trimEnd()
   return [
-    across(heads),
-    across(heads.map((head) => "-".repeat(head.length))),
-    ...withWords(race).flatMap(([row, words]) => linesOf(words, width).map((line) => place(row.column, line)))
+    headed(heads),
+    headed(heads.map((head) => "-".repeat(head.length))),
+    ...marked(race, mark, (row, words) => linesOf(words, width).map((line) => place(row.column, line)))
   ]
 }
 
 /** More threads than columns: each row says whose it is. */
-const rowByRow = (race: Race): ReadonlyArray<string> => {
+const rowByRow = (race: Race, mark: Mark | undefined): ReadonlyArray<string> => {
   const width = Math.min(16, Math.max(...race.threads.map((name) => name.length)))
-  return withWords(race).flatMap(([row, words]) => {
+  return marked(race, mark, (row, words) => {
     const name = (race.threads[row.column] ?? "").slice(0, width)
     return linesOf(words, RACE_WIDTH - width - 3).map((line, i) =>
       ` ${(i === 0 ? name : "").padEnd(width)}  ${line}`.trimEnd()
@@ -207,16 +230,27 @@ const endingOf = ({ ending }: Race): string => {
   }
 }
 
-/** A race as text: no line is longer than 72 characters. @category text @since 0.1.0 */
-export const raceText = (race: Race): string => {
+/**
+ * The table alone, without how it ends: no line is longer than 72 characters.
+ *
+ * @category text
+ * @since 0.1.0
+ */
+export const raceLines = (race: Race, mark?: Mark): ReadonlyArray<string> => {
   const about = race.gpc < 0
     ? []
     : [`U = uhva of gpc/${race.gpc}${race.uhva < 0 ? "" : ` = ${hvaText(race.uhva)}`}`, ""]
-  const body = race.threads.length > COLUMNS ? rowByRow(race) : sideBySide(race)
-  return [...about, ...body, "", ...wrap(` ${endingOf(race)}`, RACE_WIDTH), ...wrap(` ${CAVEAT}`, RACE_WIDTH, 0)].join(
-    "\n"
-  )
+  return [...about, ...race.threads.length > COLUMNS ? rowByRow(race, mark) : sideBySide(race, mark)]
 }
+
+/** A race as text: no line is longer than 72 characters. @category text @since 0.1.0 */
+export const raceText = (race: Race): string =>
+  [
+    ...raceLines(race),
+    "",
+    ...wrap(` ${endingOf(race)}`, RACE_WIDTH),
+    ...wrap(` ${CAVEAT}`, RACE_WIDTH, 0)
+  ].join("\n")
 
 /** A race as JSON: its rows with the positions of their events. @category json @since 0.1.0 */
 export const raceJson = (race: Race): unknown => ({

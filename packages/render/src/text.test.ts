@@ -33,6 +33,12 @@ describe("an event", () => {
     )
   })
 
+  it("names its thread, where the world's names are known", () => {
+    const line = eventText(published, ["vcpu/0", "vcpu/1", "mm/\u001b0"])
+    assert.match(line, / gpc\/0@17 {5}mm\/\\x1b0 Published /)
+    assert.match(eventText(published, ["vcpu/0"]), / thread=2 Published /)
+  })
+
   it("from a trace cites file and line, and says where it is only inferred", () => {
     const { cause: _, ...known } = published
     assert.match(
