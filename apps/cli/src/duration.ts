@@ -7,10 +7,10 @@ import type { Refused } from "./ended.ts"
 
 const NANOS: Readonly<Record<string, number>> = { ns: 1, us: 1e3, ms: 1e6, s: 1e9 }
 
-/** `2ms`, `500us`, `1.5s` in ns. */
-export const nanosOf = (text: string): Effect.Effect<number, Refused> => {
+/** `2ms`, `500us`, `1.5s` in ns; `flag` is where it was given. */
+export const nanosOf = (text: string, flag = "--until"): Effect.Effect<number, Refused> => {
   const [, number, unit] = /^(\d+(?:\.\d+)?)(ns|us|ms|s)$/.exec(text) ?? []
   return number === undefined || unit === undefined
-    ? Effect.fail(badInput(`--until ${text}: expected a number with ns, us, ms or s, such as 2ms`))
+    ? Effect.fail(badInput(`${flag} ${text}: expected a number with ns, us, ms or s, such as 2ms`))
     : Effect.succeed(Math.round(Number(number) * NANOS[unit]!))
 }

@@ -4,7 +4,7 @@
 import { verify } from "@pfnscope/journal"
 import type { Envelope } from "@pfnscope/journal"
 import { eventCodec } from "@pfnscope/machine"
-import { parsePosition, readUpTo, stateAt } from "@pfnscope/projections"
+import { parsePosition, readUpTo, stateAt, threadNames } from "@pfnscope/projections"
 import type { Position } from "@pfnscope/projections"
 import type { Event } from "@pfnscope/protocol"
 import { eventJson, eventText, verifyText } from "@pfnscope/render"
@@ -53,11 +53,12 @@ export const logCommand = Command.make(
       : 1
     const matches = Option.isSome(flags.filter) ? yield* parseFilter(flags.filter.value) : () => true
     const stream = Option.getOrUndefined(flags.stream)
+    const threads = threadNames(log)
     const wanted = (event: Envelope<Event>) =>
       event.seq >= from && (stream === undefined || event.stream === stream) && matches(event)
     yield* readUpTo(log, to).pipe(
       Stream.filter(wanted),
-      Stream.map((event) => flags.json ? JSON.stringify(eventJson(event)) : eventText(event)),
+      Stream.map((event) => flags.json ? JSON.stringify(eventJson(event)) : eventText(event, threads)),
       Stream.mapError(refused),
       Stream.runForEachArray((lines) => Console.log(lines.join("\n")))
     )
