@@ -1,5 +1,6 @@
 // Runs the transcripts in docs/*.md: every `$ pfnscope …` in a ```console block, in order, in one fresh folder a page,
-// and compares what is printed, and the exit code, which a line `[exit N]` gives where it is not 0.
+// and compares what is printed, and the exit code, which a line `[exit N]` gives where it is not 0. A ```json block with
+// a file's name after the word is that file.
 // `UPDATE=1 npx vitest run test/transcripts.test.ts` writes what was printed into the pages: read it before committing.
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
@@ -31,6 +32,13 @@ const rerun = (page: string, cwd: string): string =>
     return `\`\`\`console\n${commands.map((line) => `${line}\n${run(line.slice(2), cwd)}`).join("")}\`\`\``
   })
 
+/** Writes the files that a page shows. */
+const writeFiles = (page: string, cwd: string): void => {
+  for (const [, name, text] of page.matchAll(/^```json (\S+)\n([\s\S]*?)^```$/gm)) {
+    writeFileSync(join(cwd, name!), text!)
+  }
+}
+
 describe("the transcripts of", () => {
   for (const name of readdirSync(docs).filter((file) => file.endsWith(".md"))) {
     const path = join(docs, name)
@@ -44,6 +52,7 @@ describe("the transcripts of", () => {
         filter: (file) => !file.includes("node_modules")
       })
       symlinkSync(join(root, "node_modules"), join(cwd, "node_modules"))
+      writeFiles(page, cwd)
       const now = rerun(page, cwd)
       rmSync(cwd, { recursive: true })
       if (process.env["UPDATE"] === "1") writeFileSync(path, now)
