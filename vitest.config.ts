@@ -7,6 +7,8 @@ export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts", "apps/*/src/**/*.test.ts", "test/**/*.test.ts", "examples/**/*.test.ts"],
     setupFiles: ["./test/node-version.ts"],
-    testTimeout: 60_000
+    testTimeout: 60_000,
+    // On two cores Vitest would leave one to itself, and the suite would take twice as long.
+    maxWorkers: "100%"
   }
 })
