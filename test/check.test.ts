@@ -212,7 +212,7 @@ describe("an interrupted search", () => {
     const child = spawn(process.execPath, [bin, "check", ...asked], { cwd: folder })
     let said = ""
     child.stderr.on("data", (text) => said += String(text))
-    await new Promise((resolve) => setTimeout(resolve, 900))
+    await new Promise((resolve) => setTimeout(resolve, 500))
     child.kill("SIGINT")
     const status = await new Promise((resolve) => child.on("exit", resolve))
     assert.strictEqual(status, 130)
