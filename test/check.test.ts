@@ -1,5 +1,6 @@
 // `pfnscope check` as a user meets it: exit codes, flags, limits, checkpoints, workers, refusals.
 import { afterAll, assert, beforeAll, describe, it } from "@effect/vitest"
+import { REFERENCE_CONFIGS } from "@pfnscope/checker"
 import { spawn, spawnSync } from "node:child_process"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -55,20 +56,7 @@ const refuses = (message: RegExp, ...args: ReadonlyArray<string>) => {
 }
 
 /** A reference configuration that takes some seconds. */
-const medium = {
-  V: 3,
-  G: 2,
-  I: 2,
-  P: 3,
-  NV: 3,
-  gpcOf: [0, 0, 1],
-  gpage: [0, 1],
-  lo: [0, 1],
-  hi: [2, 3],
-  ni: [2, 1],
-  slot: [1, 1, 1],
-  errg: 1
-}
+const medium = { ...REFERENCE_CONFIGS["medium"]!, NV: 3 }
 
 /** A cache whose page is invalidated twice, in 4 KiB pages. */
 const world = {

@@ -1,6 +1,6 @@
 /**
  * An explicit-state checker: every interleaving of the threads of a bounded model; shortest counterexamples, progress
- * under weak fairness, reductions, limits, checkpoints, workers. It knows models, not what they are about.
+ * under fairness, reductions, limits, checkpoints, workers. It knows models, not what they are about.
  *
  * A model is an object of a few functions over one flat working state ({@link Model}). A search over it is run by an
  * effect:

@@ -42,7 +42,7 @@ export interface LiveReport extends Omit<Report, "verdicts"> {
 }
 
 /**
- * Checks the goals of the search's model under weak fairness. The search is explored to its end first; it must be one
+ * Checks the goals of the search's model under weak fairness; under strong, for who waits in turn. The search is explored to its end first; it must be one
  * without reductions but `forget`: the others do not keep every fair run.
  *
  * A lasso is replayed before it is reported: its cycle closes, and is fair.

@@ -4,16 +4,17 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import type { PropertyId } from "./event.ts"
-import { Evolve } from "./evolve.ts"
+import { CHANGE, Evolve } from "./evolve.ts"
 import { execute } from "./execute.ts"
 import { L, LABELS, RETIRED } from "./label.ts"
 import type { Label } from "./label.ts"
+import { invalidatedBy } from "./mmu.ts"
 import { POLICIES } from "./policies/index.ts"
 import type { Policy } from "./policy.ts"
 import { programOf } from "./program.ts"
 import { randomRun, randomWorld, seeded } from "./random.ts"
 import type { Outcome } from "./random.ts"
-import { initialState, regionOf, translate } from "./state.ts"
+import { initialState, OP, regionOf, translate } from "./state.ts"
 import type { State, Thread } from "./state.ts"
 import { threadActor } from "./step.ts"
 import type { Program } from "./step.ts"
@@ -120,6 +121,28 @@ const detours = (policy: Policy, seeds: number): ReadonlyArray<string> => {
 describe("a step leads where it says", () => {
   it.each(POLICIES)("$name", (policy) => {
     assert.deepStrictEqual(detours(policy, 30), [])
+  })
+})
+
+describe("a range that an operation announces", () => {
+  it("is one of those that it can announce, unless a fault copies", () => {
+    const announced = new Set<number>()
+    for (let seed = 0; seed < 60; seed++) {
+      const random = seeded(seed)
+      const state = initialState(randomWorld(random))
+      const scratch = initialState(state.geo.world)
+      const executor = execute(state, {
+        event: (tag, thread, start, end, _event, change) => {
+          if (tag !== "RangeStartCalled" || change === CHANGE["copy-on-write"]) return
+          const { a, b, d, op } = state.threads[thread]
+          announced.add(op)
+          assert.deepInclude(invalidatedBy(scratch, { op, a, b, c: d }), [start, end], `seed ${seed}`)
+        },
+        violated: () => {}
+      })
+      randomRun(state, programOf(POLICIES[0]), random, executor.step, LIMIT)
+    }
+    assert.includeMembers([...announced], [OP.madvise, OP.munmap, OP.mremap, OP.fork, OP.migrate, OP.ksm_merge])
   })
 })
 

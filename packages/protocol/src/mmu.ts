@@ -15,10 +15,11 @@ import { L } from "./label.ts"
 import type { LabelId } from "./label.ts"
 import { afterLookup, afterPut } from "./path.ts"
 import type { Policy } from "./policy.ts"
-import { OP, PROT } from "./state.ts"
+import { OP, OPEN_RANGES, PROT } from "./state.ts"
 import type { State, Thread } from "./state.ts"
 import { atMmu, to } from "./step.ts"
 import type { Step, Steps } from "./step.ts"
+import type { OpCode } from "./world.ts"
 
 /** EFAULT (include/uapi/asm-generic/errno-base.h). @category constants @since 0.1.0 */
 export const EFAULT = 14
@@ -26,8 +27,11 @@ export const EFAULT = 14
 /** EINVAL (include/uapi/asm-generic/errno-base.h). @category constants @since 0.1.0 */
 export const EINVAL = 22
 
-/** Pages that one page-middle-directory entry covers (2 MiB of 4 KiB pages). */
-const PAGES_PER_PMD = 512
+/** Pages that one page-middle-directory entry covers (2 MiB of 4 KiB pages). @category constants @since 0.1.0 */
+export const PAGES_PER_PMD = 512
+
+/** Invalidations that one operation makes one after the other, at most: a KSM merge write-protects both pages first. */
+const MOST_PHASES = 3
 
 const EVENT = Object.fromEntries(NOTIFIER_EVENTS.map((name, code) => [name, code])) as {
   readonly [K in (typeof NOTIFIER_EVENTS)[number]]: number
@@ -102,6 +106,31 @@ export const announce = (s: State, t: Thread): Announcement => {
       return say(page, page + size, EVENT.CLEAR, CHANGE["copy-on-write"])
     }
   }
+}
+
+/**
+ * Every range `[start, end)` that an operation can announce, asked of {@link announce} in each phase and depth. What a
+ * fault announces to copy a page is not among them: it follows from what another operation did to that page.
+ *
+ * `scratch` is a state of the world that nothing else uses.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const invalidatedBy = (scratch: State, { a, b, c, op }: OpCode): ReadonlyArray<readonly [number, number]> => {
+  const [t] = scratch.threads
+  t.op = op
+  t.a = a
+  t.b = b
+  t.d = c
+  const ranges: Array<readonly [number, number]> = []
+  for (t.depth = 0; t.depth < OPEN_RANGES; t.depth++) {
+    for (t.phase = 0; t.phase < MOST_PHASES; t.phase++) {
+      const { change, end, start } = announce(scratch, t)
+      if (change !== CHANGE["copy-on-write"]) ranges.push([start, end])
+    }
+  }
+  return ranges
 }
 
 const targetEnd = (t: Thread): number => t.d + t.b - t.a

@@ -45,13 +45,13 @@ const unreachable = (policy: string, label: string) => ({
 })
 
 /**
- * The labels that a thread can come to in an operation: the entry, and whatever steps lead to.
+ * The labels that a thread can come to in an operation from a label on (its entry, unless told), that one included.
  *
  * @category queries
  * @since 0.1.0
  */
-export const labelsOf = (program: Program, op: number): ReadonlyArray<LabelId> => {
-  const labels = new Set([entryOf(op)])
+export const labelsOf = (program: Program, op: number, from: LabelId = entryOf(op)): ReadonlyArray<LabelId> => {
+  const labels = new Set([from])
   for (const label of labels) if (label !== L.idle) { for (const next of program[label].to(op)) labels.add(next) }
   return [...labels]
 }

@@ -19,7 +19,7 @@ export interface Property {
   readonly id: PropertyId
   readonly name: string
   readonly statement: string
-  readonly judgedAt: ReadonlyArray<Label>
+  readonly testedBy: ReadonlyArray<Label>
 }
 
 /** The steps that take gpc->lock for writing. */
@@ -41,80 +41,80 @@ export const PROPERTIES: ReadonlyArray<Property> = [
     id: "P1",
     name: "NoUAF",
     statement: "no access through khva touches a page that has been freed",
-    judgedAt: ["use.access"]
+    testedBy: ["use.access"]
   },
   {
     id: "P2",
     name: "Alias",
     statement: "every access through khva touches the page that is mapped at uhva at that moment",
-    judgedAt: ["use.access"]
+    testedBy: ["use.access"]
   },
   {
     id: "P3",
     name: "StartDrain",
     statement:
       "when range_start returns, no cache in the range is valid and no reader that saw it valid is still inside",
-    judgedAt: ["start.mmu"]
+    testedBy: ["start.mmu"]
   },
   {
     id: "P4",
     name: "NoNewMapping",
     statement: "no cache becomes valid between the return of range_start and the call of range_end over its uhva",
-    judgedAt: ["retry.relock", "retry.decide"]
+    testedBy: ["retry.relock", "retry.decide"]
   },
   {
     id: "P5",
     name: "QuiescentFresh",
     statement: "with no invalidation in flight, a valid cache holds the page that is mapped at its uhva",
-    judgedAt: ["retry.relock", "retry.decide", "end.count", "end.gpc_unlock", "end.wake"]
+    testedBy: ["retry.relock", "retry.decide", "end.count", "end.gpc_unlock", "end.wake"]
   },
   {
     id: "P6",
     name: "ProgressUnrelated",
     statement: "a refresh ends after a bounded number of laps while only ranges off its uhva are invalidated",
-    judgedAt: ["gup"]
+    testedBy: ["gup"]
   },
   {
     id: "P7",
     name: "ProgressRelated",
     statement: "a refresh ends within bounded time after the last invalidation over its uhva",
-    judgedAt: ["gup"]
+    testedBy: ["gup"]
   },
   {
     id: "P8",
     name: "Pairing",
     statement: "start and end of an invalidation agree on memslot overlap; mmu_invalidate_in_progress returns to 0",
-    judgedAt: ["end.mmu", "end.count"]
+    testedBy: ["end.mmu", "end.count"]
   },
   {
     id: "P9",
     name: "Wakeup",
     statement: "whoever sleeps is woken",
-    judgedAt: ["retry.sleep", "swap.sleep"]
+    testedBy: ["retry.sleep", "swap.sleep"]
   },
   {
     id: "P10",
     name: "LockSanity",
     statement: "no thread waits for a lock that it holds",
-    judgedAt: [...WRITE_LOCKING, ...WALKING]
+    testedBy: [...WRITE_LOCKING, ...WALKING]
   },
   {
     id: "P11",
     name: "Structural",
     statement: "a cache that is seen valid is active, has a pfn and a kernel mapping",
-    judgedAt: ["use.check", "retry.relock", "retry.decide"]
+    testedBy: ["use.check", "refresh.decide", "retry.relock", "retry.decide"]
   },
   {
     id: "P12",
     name: "Generation",
     statement: "a check that succeeds saw the generation of the active memslots",
-    judgedAt: ["use.slots"]
+    testedBy: ["use.slots"]
   },
   {
     id: "P13",
     name: "RefBalance",
     statement: "every reference that a lookup took is put exactly once",
-    judgedAt: ["refresh.unlock", "refresh.put", "retry.put"]
+    testedBy: ["refresh.unlock", "refresh.put", "retry.put"]
   }
 ]
 

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { GoalVerdict, Verdict } from "@pfnscope/checker"
-import { lengthOf, runOf, stuckOf } from "./checked.ts"
+import { lengthOf, runOf } from "./checked.ts"
 import type { Checked } from "./checked.ts"
 
 const propertyJson = (verdict: Verdict | GoalVerdict, { evidence }: Checked) => {
@@ -49,7 +49,7 @@ export const checkJson = (config: string, results: ReadonlyArray<Checked>): unkn
       depth: report.depth,
       frontier: report.frontier,
       terminal: report.terminal,
-      stuck: stuckOf(checked),
+      stuck: checked.report.stuck,
       complete: report.isComplete,
       stopped: report.stopped ?? null,
       seconds: report.millis / 1000,

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Branch, GoalVerdict, Verdict } from "@pfnscope/checker"
-import { idsOf, isFound, lengthOf, stuckOf, titleOf } from "./checked.ts"
+import { idsOf, isFound, lengthOf, titleOf } from "./checked.ts"
 import type { Checked } from "./checked.ts"
 import { evidenceLines } from "./evidence.ts"
 import { wrap } from "./race.ts"
@@ -54,7 +54,7 @@ const verdictLines = (checked: Checked): ReadonlyArray<string> => {
   ]
   const width = idle.length > 0 ? 13 : 8
   const isLive = verdicts.some(({ property }) => "met" in property)
-  const stuck = stuckOf(checked)
+  const stuck = checked.report.stuck
   return [
     ...verdicts.filter(({ outcome }) => outcome === "violated").flatMap((verdict) =>
       entry("VIOLATED", width, violatedText(verdict))
@@ -139,7 +139,7 @@ const oneText = (config: string, checked: Checked): string =>
 const verdictOf = (checked: Checked): string =>
   idsOf(checked, "violated").length > 0
     ? "VIOLATED"
-    : stuckOf(checked) > 0
+    : checked.report.stuck > 0
     ? "STUCK"
     : idsOf(checked, "unknown").length > 0
     ? "unknown"
@@ -168,7 +168,7 @@ const manyText = (config: string, results: ReadonlyArray<Checked>): string =>
       ])
     ),
     ...results.flatMap((checked) => {
-      const stuck = stuckOf(checked)
+      const stuck = checked.report.stuck
       return stuck === 0 ? [] : [`  ${checked.policy}: ${counted(stuck, "state")} in which nobody can go on`]
     }),
     ...together(results, (checked) => idsOf(checked, "not exercised").join(" ")).map(([ids, policies]) =>

@@ -57,12 +57,9 @@ export const lengthOf = (verdict: Verdict | GoalVerdict): number => {
   return run === undefined ? 0 : run.moves.length + (run.cycle?.length ?? 0)
 }
 
-/** States in which nobody can go on and not everything is done. @category queries @since 0.1.0 */
-export const stuckOf = ({ report }: Checked): number => report.stuck ?? 0
-
 /** Whether a check has something to look at. @category queries @since 0.1.0 */
 export const isFound = (checked: Checked): boolean =>
-  (checked.isWhole && stuckOf(checked) > 0) || checked.verdicts.some(({ outcome }) => outcome === "violated")
+  (checked.isWhole && checked.report.stuck > 0) || checked.verdicts.some(({ outcome }) => outcome === "violated")
 
 /** The property's id and its short name, where it has one. @category text @since 0.1.0 */
 export const titleOf = (id: string): string => {

@@ -47,9 +47,6 @@ const bounded = (
 /** Threads that are worth starting on any machine of today. */
 const MOST_WORKERS = 64
 
-/** Of the memory that is there, what a search may take unless told: the rest is for what is not counted. */
-const SHARE = 0.8
-
 const limitsOf = Effect.fnUntraced(function*(flags: {
   readonly maxStates: Option.Option<number>
   readonly timeout: Option.Option<string>
@@ -59,7 +56,7 @@ const limitsOf = Effect.fnUntraced(function*(flags: {
   const limits: Limits = {
     states: yield* bounded("max-states", flags.maxStates),
     millis: Option.isSome(flags.timeout) ? (yield* nanosOf(flags.timeout.value, "--timeout")) / 1e6 : undefined,
-    bytes: memory === undefined ? process.availableMemory() * SHARE : memory * 1e6
+    bytes: memory === undefined ? undefined : memory * 1e6
   }
   return limits
 })
@@ -127,7 +124,7 @@ export const checkCommand = Command.make(
     ),
     memory: Flag.Int("memory").pipe(
       Flag.withMetavar("MB"),
-      Flag.withDescription("Give up when the states take so much; by default four fifths of what is free"),
+      Flag.withDescription("Give up when the states take so much; by default three quarters of what is free"),
       Flag.optional
     ),
     resume: Flag.String("resume").pipe(

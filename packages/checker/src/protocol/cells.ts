@@ -1,22 +1,19 @@
 /**
- * The array under a checked state: cells as narrow as the world allows, lying on words, so that a state is packed by
- * copying them.
+ * The array under a checked state: cells as narrow as the world allows, lying on words, so that states are copied and
+ * compared by words.
  *
  * @since 0.1.0
  */
-import { initialState, survey, TASK_SIZE } from "@pfnscope/protocol"
+import { initialState, PAGES_PER_PMD, survey, TASK_SIZE } from "@pfnscope/protocol"
 import type { Cells, Op, World } from "@pfnscope/protocol"
 import { lastFrame } from "./canonical.ts"
 
-/** Pages of a huge page: what a split announces around an address. */
-const HUGE = 512
-
-/** Where an operation's addresses and numbers end. */
+/** Where an operation's addresses and numbers end; an mremap splits the huge page that its range begins in. */
 const reachOf = (op: Op, world: World): number => {
   if (op._tag === "clear_soft_dirty") return TASK_SIZE
   const numbers = Object.values(op).filter((value) => typeof value === "number")
   const widest = Math.max(0, ...numbers) + Math.max(0, ...world.areas.map(({ pages }) => pages)) * world.pageSize
-  return op._tag === "mremap" ? 2 * widest + HUGE * world.pageSize : widest
+  return op._tag === "mremap" ? 2 * widest + PAGES_PER_PMD * world.pageSize : widest
 }
 
 /** A number that no cell of a checked state exceeds, in either direction. */

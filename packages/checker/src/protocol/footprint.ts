@@ -74,34 +74,26 @@ export const footprintOf = (state: State, policy: Policy, program: Program): Foo
     return { reads: actor | judged(step.label, gpc), writes: readsOnly(step.label, op, policy) ? 0 : actor }
   }
 
-  /** What an operation touches from a label to its end. */
-  const ahead = (op: OpCode, from: LabelId): Touched => {
-    const labels = new Set([from])
-    for (const label of labels) if (label !== L.idle) { for (const next of program[label].to(op.op)) labels.add(next) }
-    return [...labels].filter((label) => label !== L.idle).reduce(
-      (all, label) => union(all, touched(label, op, everyGpc)),
-      NOTHING
-    )
-  }
-  const whole = (op: OpCode): Touched =>
-    labelsOf(program, op.op).filter((label) => label !== L.idle)
+  /** What an operation touches from a label to its end; from its entry, unless told. */
+  const ahead = (op: OpCode, from?: LabelId): Touched =>
+    labelsOf(program, op.op, from).filter((label) => label !== L.idle)
       .reduce((all, label) => union(all, touched(label, op, everyGpc)), NOTHING)
-  /** For each thread, operation and label: from there to the end of the operation; and of those that follow. */
+  const allOf = (ops: ReadonlyArray<OpCode>): Touched => ops.map((op) => ahead(op)).reduce(union, NOTHING)
+  /** For each thread and operation: from each label to the end of the operation, and the operations that follow. */
   const tables = geo.scripts.map((ops) =>
     ops.map((op, i) => ({
-      rest: LABELS.map((_, label) => label === L.idle ? NOTHING : ahead(op, label)),
-      after: ops.slice(i + 1).map(whole).reduce(union, NOTHING),
-      from: ops.slice(i).map(whole).reduce(union, NOTHING)
+      rest: LABELS.map((_, label) => label === L.idle ? ahead(op) : ahead(op, label)),
+      after: allOf(ops.slice(i + 1))
     }))
   )
-  const everything = geo.scripts.map((ops) => ops.map(whole).reduce(union, NOTHING))
+  const everything = geo.scripts.map(allOf)
 
   const future = (t: Thread): Touched => {
     const { ops, repeat } = geo.world.threads[t.id]
     if (ops.length === 0 || (repeat > 0 && t.round >= repeat)) return NOTHING
     if (repeat !== 1) return everything[t.id]
-    const table = tables[t.id][t.opIndex]
-    return t.pc === L.idle ? table.from : union(table.rest[t.pc], table.after)
+    const { after, rest } = tables[t.id][t.opIndex]
+    return union(rest[t.pc], after)
   }
   return (thread, into, at) => {
     const t = threads[thread]

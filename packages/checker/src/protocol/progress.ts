@@ -7,7 +7,16 @@
  *
  * @since 0.1.0
  */
-import { INVALID_GPA, KVM_HVA_ERR_BAD, L, OP, PROPERTIES, TASK_SIZE, translate } from "@pfnscope/protocol"
+import {
+  initialState,
+  INVALID_GPA,
+  invalidatedBy,
+  KVM_HVA_ERR_BAD,
+  L,
+  OP,
+  PROPERTIES,
+  translate
+} from "@pfnscope/protocol"
 import type { OpCode, State, Thread } from "@pfnscope/protocol"
 import type { Goal } from "../model.ts"
 import { symmetryOf } from "./symmetry.ts"
@@ -30,45 +39,25 @@ const refreshedBy = ({ geo, gpcs, kvm }: State, { a, b, op }: OpCode): ReadonlyA
   }
 }
 
-/** The ranges that an operation invalidates. */
-const invalidatedBy = ({ geo }: State, { a, b, c, op }: OpCode): ReadonlyArray<readonly [number, number]> => {
-  switch (op) {
-    case OP.madvise:
-    case OP.munmap:
-    case OP.mprotect:
-    case OP.fork:
-    case OP.thp_collapse:
-    case OP.thp_split:
-      return [[a, b]]
-    case OP.mremap:
-      return [[a, b], [c, c + b - a]]
-    case OP.migrate:
-      return [[a, a + geo.pageSize]]
-    case OP.ksm_merge:
-      return [[a, a + geo.pageSize], [b, b + geo.pageSize]]
-    case OP.clear_soft_dirty:
-      return [[0, TASK_SIZE]]
-    default:
-      return []
-  }
-}
+/** How often a page is invalidated in a world. */
+type Often = "never" | "sometimes" | "for ever"
 
-/** How often a page is invalidated in a world: never, some times, or for ever. */
-const invalidationsOf = (state: State, hva: number): number => {
-  const { geo } = state
-  return geo.world.threads.reduce((sum, { repeat }, t) => {
-    const covering = geo.scripts[t].flatMap((op) => invalidatedBy(state, op))
-      .filter(([start, end]) => start < hva + geo.pageSize && hva < end)
-    return sum + (covering.length === 0 ? 0 : repeat === 0 ? Infinity : covering.length * repeat)
-  }, 0)
+const invalidationsOf = (scratch: State, hva: number): Often => {
+  const { geo } = scratch
+  const covers = ([start, end]: readonly [number, number]) => start < hva + geo.pageSize && hva < end
+  const repeats = geo.world.threads.flatMap(({ repeat }, t) =>
+    geo.scripts[t].some((op) => invalidatedBy(scratch, op).some(covers)) ? [repeat] : []
+  )
+  return repeats.length === 0 ? "never" : repeats.includes(0) ? "for ever" : "sometimes"
 }
 
 const goalOf = (state: State, thread: Thread): ReadonlyArray<Goal> => {
   const pages = state.geo.scripts[thread.id].flatMap((op) => refreshedBy(state, op))
   if (pages.length === 0 || pages.some((hva) => hva === KVM_HVA_ERR_BAD || hva === INVALID_GPA)) return []
-  const most = Math.max(...pages.map((hva) => invalidationsOf(state, hva)))
-  if (most === Infinity) return []
-  const id = most === 0 ? "P6" : "P7"
+  const scratch = initialState(state.geo.world)
+  const often = pages.map((hva) => invalidationsOf(scratch, hva))
+  if (often.includes("for ever")) return []
+  const id = often.includes("sometimes") ? "P7" : "P6"
   return [{
     name: `${id} of ${state.geo.world.threads[thread.id].name}`,
     statement: STATEMENTS[id],

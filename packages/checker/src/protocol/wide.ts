@@ -62,10 +62,10 @@ export const wideModel = (world: World, policy: Policy, program: Program): Wide 
     name: policy.name,
     threads: world.threads.map(({ name }) => name),
     words: size,
-    properties: JUDGED.map(({ id, judgedAt, statement }) => ({
+    properties: JUDGED.map(({ id, statement, testedBy }) => ({
       name: id,
       statement,
-      exercisedBy: ({ step }) => judgedAt.includes(step as Label)
+      exercisedBy: ({ step }) => testedBy.includes(step as Label)
     })),
     branches: branches.all,
     initials: 1,
