@@ -350,7 +350,9 @@ const IRRELEVANT: ReadonlySet<Event["_tag"]> = new Set([
   "Mapped",
   "Listed",
   "Noted",
-  "WalkReturned"
+  "WalkReturned",
+  "CallChainSeen",
+  "FaultStateSeen"
 ])
 
 /** Whether an event is about the scene's cache, its page or its frames; an event of neither is taken, a range is. */

@@ -16,7 +16,9 @@ const OBSERVED: ReadonlyArray<EventTag> = [
   "WalkReturned",
   "Noted",
   "EventsLost",
-  "ClockStepped"
+  "ClockStepped",
+  "CallChainSeen",
+  "FaultStateSeen"
 ]
 
 const TAGS: ReadonlyArray<EventTag> = [...EMITTED, ...OBSERVED]

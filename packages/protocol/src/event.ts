@@ -324,7 +324,22 @@ const observed = {
   /** The tracer lost events of a CPU; -1: it does not say how many. */
   EventsLost: on("audit", f("cpu", id), f("count", id)),
   /** The clock of the trace went back by so many ns. */
-  ClockStepped: on("audit", f("back", count))
+  ClockStepped: on("audit", f("back", count)),
+  /** The call chain of the event that is its `cause`: the functions' names, the innermost first, a space between. */
+  CallChainSeen: on("thread", f("frames", text)),
+  /**
+   * What a probe in the page fault path saw of the notifier's state: `mmu_invalidate_seq`, `mmu_invalidate_in_progress`
+   * and the hull, `repeat` times in a row without a change (`uniq -c`). `vcpu` is its kernel pointer, or empty.
+   */
+  FaultStateSeen: on(
+    "mn",
+    f("vcpu", text),
+    f("seq", count),
+    f("inProgress", count),
+    f("start", hva),
+    f("end", hva),
+    f("repeat", count)
+  )
 } as const
 
 const specification = { ...emitted, ...observed } as const
