@@ -14,7 +14,7 @@ const BELOW: Readonly<Record<string, ReadonlyArray<string>>> = {
   checker: ["protocol"],
   machine: ["protocol", "journal", "schedule", "projections"],
   trace: ["protocol", "journal", "projections"],
-  render: ["protocol", "journal", "projections", "checker"]
+  render: ["protocol", "journal", "projections", "checker", "trace"]
 }
 
 const sourcesOf = (name: string) =>
@@ -37,9 +37,9 @@ describe("packages", () => {
     }
   })
 
-  it("what is rendered of a check is data: the checker itself stays out of the page", () => {
+  it("what is rendered of a check or a trace is data: the checker and the readers stay out of the page", () => {
     for (const path of sourcesOf("render")) {
-      assert.notMatch(readFileSync(path, "utf8"), /^import (?!type )[^"]*?from "@pfnscope\/checker"/m, path)
+      assert.notMatch(readFileSync(path, "utf8"), /^import (?!type )[^"]*?from "@pfnscope\/(?:checker|trace)"/m, path)
     }
   })
 

@@ -7,6 +7,7 @@ import type { CliError } from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { checkCommand } from "./commands/check.ts"
+import { conformCommand } from "./commands/conform.ts"
 import { demoCommand } from "./commands/demo.ts"
 import { listCommand } from "./commands/list.ts"
 import { logCommand, verifyCommand } from "./commands/log.ts"
@@ -28,6 +29,7 @@ const pfnscope = Command.make("pfnscope").pipe(
     checkCommand,
     reportCommand,
     importCommand,
+    conformCommand,
     logCommand,
     atCommand,
     diffCommand,

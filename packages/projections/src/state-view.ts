@@ -153,7 +153,7 @@ const notifierFields = (s: State): ReadonlyArray<Field> => [
     [["memslots", String(i), "state"], (s) => SLOT_STATES[s.kvm.slotState(i)]],
     [["memslots", String(i), "gpa"], (s) => s.kvm.slotState(i) === 0 ? undefined : gpaText(slot.gpa)],
     [["memslots", String(i), "hva"], (s) => s.kvm.slotState(i) === 0 ? undefined : hvaText(s.kvm.slotHva(i))],
-    ...some(slot.pages).map((page): Field => [
+    ...some(slot.sptes === false ? 0 : slot.pages).map((page): Field => [
       ["sptes", gpaText(slot.gpa + page * s.geo.pageSize)],
       (s) => pfn(s.kvm.spte(s.geo.slotBase[i]! + page))
     ])

@@ -134,6 +134,7 @@ export class Evolve implements Emit {
   }
   private zap(slot: number, from: number, to: number): void {
     const { geo, kvm } = this.s
+    if (geo.slotBase[slot] < 0) return
     const last = Math.min(geo.world.memslots[slot].pages, Math.ceil(to / geo.pageSize))
     for (let page = Math.max(0, Math.floor(from / geo.pageSize)); page < last; page++) {
       kvm.setSpte(geo.slotBase[slot] + page, NO_PFN)
@@ -372,7 +373,9 @@ export class Evolve implements Emit {
   GuestFaulted(_t: number, gfn: number, pfn: number): void {
     const { geo, kvm } = this.s
     const slot = geo.slotOf(gfn * geo.pageSize)
-    if (slot >= 0) kvm.setSpte(geo.slotBase[slot] + gfn - geo.world.memslots[slot].gpa / geo.pageSize, pfn)
+    if (slot >= 0 && geo.slotBase[slot] >= 0) {
+      kvm.setSpte(geo.slotBase[slot] + gfn - geo.world.memslots[slot].gpa / geo.pageSize, pfn)
+    }
   }
   GuestFaultRetried(t: number, _gfn: number, reason: number): void {
     this.s.threads[t].reason = reason

@@ -122,8 +122,20 @@ export const Area = Schema.Struct({
   populated: Schema.Boolean
 })
 
-/** A memslot: guest pages from `gpa`, backed by user memory from `hva`. @category schemas @since 0.1.0 */
-export const Memslot = Schema.Struct({ gpa: Gpa, hva: Hva, pages: Natural, state: Schema.Literals(SLOT_STATES) })
+/**
+ * A memslot: guest pages from `gpa`, backed by user memory from `hva`. `sptes` false: which of its pages the guest has
+ * mapped is not kept, because a recorded guest's memory is large and no decision of the protocol reads it.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Memslot = Schema.Struct({
+  gpa: Gpa,
+  hva: Hva,
+  pages: Natural,
+  state: Schema.Literals(SLOT_STATES),
+  sptes: Schema.optionalKey(Schema.Boolean)
+})
 
 /**
  * A cache as it is at the start: `inactive` (kvm_gpc_init), `active` (never mapped: its pfn is the error value),
@@ -206,7 +218,7 @@ export interface Geography {
   readonly pageSize: number
   /** Number of modelled pages. */
   readonly pages: number
-  /** Number of modelled guest pages. */
+  /** Number of guest pages whose mappings are kept. */
   readonly guestPages: number
   readonly frames: number
   /** The address of a modelled page. */
@@ -215,7 +227,7 @@ export interface Geography {
   readonly pageOf: (hva: number) => number
   /** The first modelled page at or above `page` whose address is in `[start, end)`, or -1. */
   readonly nextPage: (page: number, start: number, end: number) => number
-  /** First guest page number of each memslot. */
+  /** First guest page number of each memslot, or -1 where its mappings are not kept. */
   readonly slotBase: ReadonlyArray<number>
   /** The slot whose guest addresses hold `gpa`, or -1. Slots do not move in guest space. */
   readonly slotOf: (gpa: number) => number
@@ -234,8 +246,8 @@ export const survey = (world: World): Geography => {
   const slotBase: Array<number> = []
   let guestPages = 0
   for (const slot of world.memslots) {
-    slotBase.push(guestPages)
-    guestPages += slot.pages
+    slotBase.push(slot.sptes === false ? -1 : guestPages)
+    if (slot.sptes !== false) guestPages += slot.pages
   }
   const mapped = world.areas.reduce((n, area) => n + (area.populated ? area.pages : 0), 0)
   return {

@@ -6,6 +6,7 @@
 export * from "./check-json.ts"
 export * from "./check.ts"
 export * from "./checked.ts"
+export * from "./conform.ts"
 export * from "./event.ts"
 export * from "./race.ts"
 export * from "./report.ts"

@@ -4,6 +4,12 @@
  * @since 0.1.0
  */
 export type { Census, Lost, Rejected, Unmapped } from "./census.ts"
+export { conform } from "./conform/conform.ts"
+export type { Conformance, ConformOptions, Rereadable } from "./conform/conform.ts"
+export { DECISIONS, READINGS } from "./conform/decision.ts"
+export type { DecisionKind, Disagreement, Tally } from "./conform/decision.ts"
+export { kernelOf } from "./conform/kernel.ts"
+export type { Kernel } from "./conform/kernel.ts"
 export { TRACE_PROBLEMS, TraceError } from "./error.ts"
 export type { TraceProblem } from "./error.ts"
 export { importBytes, importTrace } from "./import.ts"

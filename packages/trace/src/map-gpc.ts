@@ -141,11 +141,16 @@ export const gpcRecheck = (w: Writer, task: Task): boolean => {
   return true
 }
 
-/** The path "the sequence count changed": the reason of the retry that follows. */
+/** The path "the sequence count changed": the test of the count has found none, and this is why a retry follows. */
 export const gpcRetrySeq = (w: Writer, task: Task): boolean => {
   const cache = cacheOf(w, task)
-  if (cache?.refresh === undefined) return false
-  cache.refresh.sequenceChanged = true
+  const run = cache?.refresh
+  if (cache === undefined || run === undefined) return false
+  run.sequenceChanged = true
+  const vm = vmOfCache(w, task, cache)
+  const { covering, inFlight } = run
+  const data = { _tag: "RetryTested", thread: task.thread, reason: "seq", met: true, inFlight, covering } as const
+  run.testedAt = write(w, vm.stream, "observed", data, run.seq, run.testedAt)
   return true
 }
 

@@ -1,0 +1,47 @@
+/**
+ * `pfnscope conform`: does the kernel do what the model says?
+ */
+import { conformJson, conformText } from "@pfnscope/render"
+import { conform } from "@pfnscope/trace"
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { Found } from "../ended.ts"
+import { policyOf } from "../names.ts"
+import { jsonFlag, print } from "../output.ts"
+import { openRereadable } from "../rereadable.ts"
+
+export const conformCommand = Command.make(
+  "conform",
+  {
+    file: Argument.String("file").pipe(
+      Argument.withDescription("A kernel trace, or a log made of one; - is stdin")
+    ),
+    policy: Flag.String("policy").pipe(
+      Flag.withMetavar("P"),
+      Flag.withDescription("The policy to compare with; else that of the trace's kernel"),
+      Flag.optional
+    ),
+    verbose: Flag.Boolean("verbose").pipe(
+      Flag.withAlias("v"),
+      Flag.withDescription("Every disagreement that is kept, not just the first"),
+      Flag.withDefault(false)
+    ),
+    json: jsonFlag
+  },
+  Effect.fnUntraced(function*({ file, json, policy: name, verbose }) {
+    const policy = Option.isSome(name) ? yield* policyOf(name.value) : undefined
+    const result = yield* conform(yield* openRereadable(file), { policy })
+    yield* print(json, () => conformJson(result), () => conformText(result, { verbose }))
+    if (result.disagreements > 0) return yield* new Found({ code: 1 })
+    if (result.decisions === 0) return yield* new Found({ code: 3 })
+  })
+).pipe(
+  Command.withDescription("Compare every decision that a kernel trace records with what the policy's steps decide"),
+  Command.withExamples([
+    { command: "pfnscope conform trace.txt", description: "Under the policy of the trace's own kernel" },
+    { command: "pfnscope conform trace.txt --policy ./mine.ts", description: "Does my kernel do what my model says?" }
+  ])
+)
