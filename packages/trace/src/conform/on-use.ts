@@ -11,6 +11,8 @@ import type { Operation } from "./operation.ts"
 import type { Replay, Seen } from "./replay.ts"
 import { UPDATED_SLOT } from "./world.ts"
 
+const word = (success: boolean): string => success ? "to succeed" : "to fail"
+
 /** kvm_gpc_check returned, with gpc->lock still held for reading. */
 export const checked = (r: Replay, event: Seen<"Checked">): void => {
   const { gpc, ok } = event.data
@@ -19,7 +21,6 @@ export const checked = (r: Replay, event: Seen<"Checked">): void => {
     return
   }
   const op = r.begin(event, "use", L["use.enter"], { op: OP.gpc_read, a: gpc, b: 0 }, gpc)
-  const word = (success: boolean) => success ? "to succeed" : "to fail"
   r.compare(
     event,
     op,
