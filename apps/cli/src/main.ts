@@ -14,6 +14,7 @@ import { logCommand, verifyCommand } from "./commands/log.ts"
 import { runCommand } from "./commands/run.ts"
 import { importCommand, reportCommand } from "./commands/trace.ts"
 import { atCommand, diffCommand, raceCommand, whyCommand } from "./commands/travel.ts"
+import { whatIfCommand } from "./commands/whatif.ts"
 import type { Found, Refused } from "./ended.ts"
 
 const VERSION = "0.1.0"
@@ -30,6 +31,7 @@ const pfnscope = Command.make("pfnscope").pipe(
     reportCommand,
     importCommand,
     conformCommand,
+    whatIfCommand,
     logCommand,
     atCommand,
     diffCommand,

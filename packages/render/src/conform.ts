@@ -53,6 +53,11 @@ export const conformText = (c: Conformance, { verbose }: { readonly verbose: boo
       ...shown.flatMap(disagreementLines),
       ...(more > 0 ? [`  … and ${more} more`] : [])
     ]),
+    ...(c.misplaced === 0
+      ? []
+      : [
+        `  ${counted(c.misplaced, "record")} show a task where none of the model's steps lead; the replay went on there`
+      ]),
     ...(c.overflows === 0 ? [] : [`  more orders were open than were followed, ${counted(c.overflows, "time")}`]),
     "Ambiguous: the trace leaves open an order in which the model decides otherwise.",
     CAVEAT

@@ -6,7 +6,7 @@
 import { Evolve, LABELS } from "@pfnscope/protocol"
 import type { State, Thread } from "@pfnscope/protocol"
 import { isSame } from "./hypothesis.ts"
-import type { Hypothesis } from "./hypothesis.ts"
+import type { Hypothesis, Taken } from "./hypothesis.ts"
 import type { Operation } from "./operation.ts"
 import { momentsOf, ordersBefore } from "./order.ts"
 import type { Orders } from "./order.ts"
@@ -30,13 +30,13 @@ export type Settle = (s: State, t: Thread, evolve: Evolve) => void
 const MOST = 256
 
 /**
- * How a record compares: what the thread would have done in orders that do not lead to it; whether any does; and whether
- * in some order it would have decided otherwise.
+ * How a record compares: what the thread would have done in orders that do not lead to it; whether any does; and the
+ * orders in which it would have decided otherwise, each as the number of steps that every thread had taken.
  */
 export interface Compared {
   readonly instead: ReadonlySet<string>
   readonly possible: boolean
-  readonly otherwise: boolean
+  readonly otherwise: ReadonlyArray<Int32Array>
   /** A state from before the record. */
   readonly before: Hypothesis
 }
@@ -47,7 +47,7 @@ interface Way {
   readonly take: Take
   readonly arrived: Array<Hypothesis>
   readonly instead: Set<string>
-  otherwise: boolean
+  readonly otherwise: Array<Int32Array>
 }
 
 /** The states that are possible, and what was to be seen of their number. */
@@ -58,8 +58,11 @@ export class Belief {
   widest = 1
   overflows = 0
 
-  constructor(orders: Orders, first: Hypothesis) {
+  private readonly onTaken: (step: Taken) => void
+
+  constructor(orders: Orders, first: Hypothesis, onTaken: (step: Taken) => void) {
     this.orders = orders
+    this.onTaken = onTaken
     this.possible = [first]
   }
 
@@ -82,7 +85,7 @@ export class Belief {
   compare(op: Operation, arrive: Arrive, take: Take = (h) => this.take(h, op)): Compared {
     const before = this.orders.hypotheses.fork(this.possible[0]!)
     const arrived: Array<Hypothesis> = []
-    const way: Way = { arrive, take, arrived, instead: new Set(), otherwise: false }
+    const way: Way = { arrive, take, arrived, instead: new Set(), otherwise: [] }
     for (const h of this.possible) this.advance(h, op, way)
     if (arrived.length > 0) this.keep(arrived)
     return { instead: way.instead, possible: arrived.length > 0, otherwise: way.otherwise, before }
@@ -132,14 +135,14 @@ export class Belief {
     }
     if (at !== "on") {
       way.instead.add(at.instead)
-      way.otherwise ||= at.alike !== true
+      if (at.alike !== true) way.otherwise.push(h.steps.slice())
       return this.recycle(h)
     }
     const allowed = this.orders.mayStep(op, t.pc)
     const next = allowed ? ordersBefore(this.orders, h, op) : []
     if (next.length === 0) {
       way.instead.add(`${allowed ? "to wait" : "to stay"} at ${LABELS[t.pc]}`)
-      way.otherwise = true
+      way.otherwise.push(h.steps.slice())
     }
     if (!next.includes(h)) this.recycle(h)
     for (const one of next) {
@@ -147,7 +150,7 @@ export class Belief {
       if (instead === undefined) this.advance(one, op, way)
       else {
         way.instead.add(instead)
-        way.otherwise = true
+        way.otherwise.push(one.steps.slice())
         this.recycle(one)
       }
     }
@@ -165,6 +168,16 @@ export class Belief {
     }
     this.widest = Math.max(this.widest, different.length)
     this.possible = different
+    if (different.length === 1) this.tell()
+  }
+
+  /** Tells of the steps that led to what is believed, in their order; of several possible orders, of one. */
+  tell(): void {
+    const h = this.possible[0]!
+    const steps: Array<Taken> = []
+    for (let step = h.taken; step !== undefined; step = step.before) steps.push(step)
+    h.taken = undefined
+    for (const step of steps.toReversed()) this.onTaken(step)
   }
 }
 

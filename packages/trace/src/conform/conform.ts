@@ -8,25 +8,22 @@
  * @since 0.1.0
  */
 import type { Envelope } from "@pfnscope/journal"
-import type { Event, EventTag, Policy, Program } from "@pfnscope/protocol"
+import type { Event, Policy, Program } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { DECISIONS, noTally, READINGS } from "./decision.ts"
 import type { DecisionKind, Disagreement, Tally } from "./decision.ts"
 import { learn, noFacts } from "./facts.ts"
-import type { Facts } from "./facts.ts"
 import { kernelOf } from "./kernel.ts"
-import * as invalidation from "./on-invalidation.ts"
-import * as refresh from "./on-refresh.ts"
-import * as use from "./on-use.ts"
-import { Replay } from "./replay.ts"
-import type { Seen } from "./replay.ts"
+import { replaysOf, takeInto } from "./replays.ts"
+import type { Replays } from "./replays.ts"
 
 /**
  * What a comparison found. `decisions` counts what could be compared (`agree`, `ambiguous`, `disagree`), `unknown` what
  * could not. `kinds` has every kind, also of the numbers that are read and not decided.
  *
- * `matched` is the longest prefix without a disagreement: its last event and the line of it. `orders` is the most states
+ * `misplaced` counts records that show a task where no order of its steps leads (in a path that the model does not have);
+ * the replay went on from there. `matched` is the longest prefix without a disagreement: its last event and the line of it. `orders` is the most states
  * that the trace left possible at once, `overflows` how often there were more than are kept.
  *
  * @category models
@@ -45,6 +42,7 @@ export interface Conformance {
   readonly disagreements: number
   readonly unknown: number
   readonly kinds: Readonly<Record<DecisionKind, Tally>>
+  readonly misplaced: number
   readonly matched: { readonly seq: number; readonly line: number }
   readonly orders: number
   readonly overflows: number
@@ -58,49 +56,9 @@ export interface ConformOptions {
   readonly program?: Program
 }
 
-type Handlers = { readonly [K in EventTag]?: (r: Replay, event: Seen<K>) => void }
-
-const HANDLERS: Handlers = {
-  RangeStartCalled: invalidation.rangeStartCalled,
-  CountIncremented: invalidation.countIncremented,
-  GpcInvalidated: invalidation.gpcInvalidated,
-  WalkReturned: invalidation.walkReturned,
-  MmuLockHeld: invalidation.mmuLockHeld,
-  StartReturned: invalidation.startReturned,
-  EndCalled: invalidation.endCalled,
-  SeqBumped: invalidation.seqBumped,
-  GpcSeqBumped: invalidation.gpcSeqBumped,
-  CountDecremented: invalidation.countDecremented,
-  EndReturned: invalidation.endReturned,
-  RefreshEntered: refresh.refreshEntered,
-  Translated: refresh.translated,
-  ValidCleared: refresh.validCleared,
-  Snapshotted: refresh.snapshotted,
-  PfnResolved: refresh.pfnResolved,
-  RetryTested: refresh.retryTested,
-  RetryDecided: refresh.retryDecided,
-  Published: refresh.published,
-  MappingKept: refresh.mappingKept,
-  RefreshFailed: refresh.refreshFailed,
-  RefreshReturned: refresh.refreshReturned,
-  Checked: use.checked,
-  GuestFaulted: (r, event) => use.guestFaultJudged(r, event, "none"),
-  GuestFaultRetried: (r, event) => use.guestFaultJudged(r, event, event.data.reason),
-  Activated: use.activated,
-  Deactivated: use.deactivated,
-  Called: use.called,
-  Returned: use.returned,
-  SwapWaited: use.swapWaited,
-  MemslotsSwapped: use.memslotsSwapped,
-  GenerationChanged: use.generationChanged
-}
-
-/** The replays of a trace's VMs. */
-interface Replays {
-  readonly facts: Facts
-  readonly byVm: ReadonlyMap<string, Replay>
-  /** The VM that each task was seen with last. */
-  readonly tasks: Map<number, Replay>
+/** The comparison of a trace, event by event. */
+interface Comparison {
+  readonly replays: Replays
   /** The last event, and the last one of the line before its. */
   last: Envelope<Event> | undefined
   before: Envelope<Event> | undefined
@@ -109,48 +67,29 @@ interface Replays {
   failed: boolean
 }
 
-const replaysOf = (facts: Facts, policy: Policy, program: Program | undefined): Replays => ({
-  facts,
-  byVm: new Map([...facts.vms].map((vm) => [vm, new Replay({ facts, caches: facts.caches, policy, program })])),
-  tasks: new Map(),
+const begin = (replays: Replays): Comparison => ({
+  replays,
   last: undefined,
   before: undefined,
   matched: undefined,
   failed: false
 })
 
-/** The replay that an event concerns: of the VM whose stream it is in, of the VM of its cache, or of its task's. */
-const replayOf = (replays: Replays, event: Envelope<Event>): Replay | undefined => {
-  const { stream } = event
-  const gpc = "gpc" in event.data ? replays.facts.vmOf.get(event.data.gpc) : undefined
-  const named = replays.byVm.get(stream) ?? (gpc === undefined ? undefined : replays.byVm.get(gpc))
-  const replay = named ?? replays.tasks.get(event.data.thread) ?? replays.byVm.values().next().value
-  if (replay !== undefined && named !== undefined) replays.tasks.set(event.data.thread, replay)
-  return replay
-}
-
-const take = (replays: Replays, event: Envelope<Event>): Replays => {
-  if (event.data._tag === "EventsLost") { for (const replay of replays.byVm.values()) replay.forget() }
-  const replay = replayOf(replays, event)
-  if (event.src === undefined || event.src.line !== replays.last?.src?.line) replays.before = replays.last
-  replays.last = event
-  const handler = HANDLERS[event.data._tag] as ((r: Replay, event: Envelope<Event>) => void) | undefined
-  if (replay !== undefined && handler !== undefined) {
-    const before = replay.disagreements.length
-    handler(replay, event)
-    replay.seen(event)
-    if (replay.disagreements.length > before && !replays.failed) {
-      replays.failed = true
-      replays.matched = replays.before
-    }
+const compare = (c: Comparison, event: Envelope<Event>): Comparison => {
+  if (event.src === undefined || event.src.line !== c.last?.src?.line) c.before = c.last
+  c.last = event
+  const replay = takeInto(c.replays, event)
+  if (replay !== undefined && replay.disagreements.length > 0 && !c.failed) {
+    c.failed = true
+    c.matched = c.before
   }
-  return replays
+  return c
 }
 
 const ALL: ReadonlyArray<DecisionKind> = [...DECISIONS, ...READINGS]
 
-const conclude = (replays: Replays, policy: Policy, found: string | undefined): Conformance => {
-  const all = [...replays.byVm.values()]
+const conclude = (c: Comparison, policy: Policy, found: string | undefined): Conformance => {
+  const all = [...c.replays.byVm.values()]
   const kinds = Object.fromEntries(ALL.map((kind) => [kind, noTally()])) as Record<DecisionKind, Tally>
   for (const replay of all) {
     for (const [kind, tally] of replay.tallies) {
@@ -159,12 +98,12 @@ const conclude = (replays: Replays, policy: Policy, found: string | undefined): 
   }
   const sum = (how: keyof Tally, of: ReadonlyArray<DecisionKind>) => of.reduce((n, kind) => n + kinds[kind][how], 0)
   const disagree = all.flatMap((replay) => replay.disagreements).sort((a, b) => a.seq - b.seq)
-  const matched = disagree.length === 0 ? replays.last : replays.matched
+  const matched = disagree.length === 0 ? c.last : c.matched
   const [agree, ambiguous] = [sum("agree", DECISIONS), sum("ambiguous", DECISIONS)]
   return {
     policy: policy.name,
     found,
-    events: replays.last?.seq ?? 0,
+    events: c.last?.seq ?? 0,
     decisions: agree + ambiguous + sum("disagree", DECISIONS),
     agree,
     ambiguous,
@@ -172,6 +111,7 @@ const conclude = (replays: Replays, policy: Policy, found: string | undefined): 
     disagreements: sum("disagree", ALL),
     unknown: sum("unknown", DECISIONS),
     kinds,
+    misplaced: all.reduce((n, replay) => n + replay.misplaced, 0),
     matched: { seq: matched?.seq ?? 0, line: matched?.src?.line ?? 0 },
     orders: Math.max(1, ...all.map((replay) => replay.belief.widest)),
     overflows: all.reduce((n, replay) => n + replay.belief.overflows, 0)
@@ -197,6 +137,7 @@ export const conform = Effect.fn("trace.conform")(function*<E, R>(
   const facts = yield* Stream.runFold(events, noFacts, learn)
   const kernel = kernelOf(facts.kinds, yield* records)
   const policy = options.policy ?? kernel.policy
-  const replays = yield* Stream.runFold(events, () => replaysOf(facts, policy, options.program), take)
-  return conclude(replays, policy, options.policy === undefined ? kernel.found : undefined)
+  const { program } = options
+  const comparison = yield* Stream.runFold(events, () => begin(replaysOf({ facts, policy, program })), compare)
+  return conclude(comparison, policy, options.policy === undefined ? kernel.found : undefined)
 })

@@ -35,6 +35,8 @@ export interface Facts {
   /** The VM of each cache, as far as it was seen. */
   readonly vmOf: Map<number, string>
   readonly vms: Set<string>
+  /** Laps of refreshes of each VM. */
+  readonly laps: Map<string, number>
   /** Number of caches. */
   caches: number
   /** Pages, by their address, that caches map. */
@@ -57,6 +59,7 @@ export const noFacts = (): Facts => ({
   changed: false,
   vmOf: new Map(),
   vms: new Set(),
+  laps: new Map(),
   caches: 0,
   pages: new Set(),
   slots: new Map(),
@@ -87,6 +90,7 @@ export const learn = (facts: Facts, event: Envelope<Event>): Facts => {
       const gpc = facts.busy.get(e.thread)?.gpc ?? -1
       if (gpc < 0) break
       facts.vmOf.set(gpc, event.stream)
+      facts.laps.set(event.stream, (facts.laps.get(event.stream) ?? 0) + 1)
       facts.changed ||= facts.noted !== undefined && facts.noted !== e.seq
       facts.noted = e.seq
       break
@@ -158,3 +162,7 @@ export const slotsOf = (facts: Facts): ReadonlyArray<SlotFacts> =>
     hva: from - distance,
     pages: (to - from) / PAGE_SIZE
   }))
+
+/** The VM whose caches were refreshed most. @category queries @since 0.1.0 */
+export const busiestVm = ({ laps, vms }: Facts): string | undefined =>
+  [...vms].toSorted((a, b) => (laps.get(b) ?? 0) - (laps.get(a) ?? 0))[0]

@@ -118,13 +118,13 @@ export const pfnResolved = (r: Replay, event: Seen<"PfnResolved">): void => {
   if (op === undefined) return
   const { hva, pfn } = event.data
   if (pfn <= 0) return
-  op.seen = event.data._tag
   r.move(
     op,
     (_h, t) => t.pc === L["retry.map"] || TESTS.has(t.pc) ? "there" : "on",
     L["retry.map"],
     (s, t, evolve) => evolve.PfnResolved(t.id, hva, s.mmu.pfn(s.geo.pageOf(pageOf(hva))))
   )
+  op.seen = event.data._tag
 }
 
 /**
@@ -136,10 +136,10 @@ export const retryTested = (r: Replay, event: Seen<"RetryTested">): void => {
   const op = r.otherOf(event, "refresh")
   if (op === undefined) return
   if (op.seen === "RetryTested") return sequenceChanged(r, op)
-  op.seen = event.data._tag
   r.move(op, (_h, t) => TESTS.has(t.pc) ? "there" : "on", L["retry.count"], (s, t) => {
     s.gpcs[op.gpc]!.writer = t.id + 1
   })
+  op.seen = event.data._tag
   if (r.known.count && seqIsKnown(r)) {
     r.belief.read(op, wouldRetryBy(r, op), RETRY_REASONS.indexOf(event.data.reason))
   }
@@ -161,7 +161,7 @@ const sequenceChanged = (r: Replay, op: Operation): void => {
     if (t.pc !== L["retry.decide"]) return TESTS.has(t.pc) ? "on" : { instead: "to be past it" }
     return t.reason === SEQ ? "there" : { instead: "another path", alike: t.reason !== NONE }
   })
-  op.doubtful = possible && otherwise
+  op.doubtful = possible && otherwise.length > 0
   r.belief.recycle(before)
 }
 
@@ -279,7 +279,6 @@ export const refreshReturned = (r: Replay, event: Seen<"RefreshReturned">): void
   const op = r.otherOf(event, "refresh")
   if (op === undefined) return
   if (!ENDED.has(op.seen)) fail(r, op)
-  op.seen = event.data._tag
   r.move(op, (_h, t) => LEFT.has(t.pc) ? "there" : "on", L["srcu.leave"])
   r.leave(event)
 }

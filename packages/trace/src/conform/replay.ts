@@ -5,19 +5,21 @@
  * @since 0.1.0
  */
 import type { Envelope } from "@pfnscope/journal"
-import { initialState, L, LABELS, programOf, SLOT, translate } from "@pfnscope/protocol"
+import { initialState, L, LABELS, programOf } from "@pfnscope/protocol"
 import type { Event, EventOf, EventTag, LabelId, Policy, Program } from "@pfnscope/protocol"
 import { Belief, releaseLocks } from "./belief.ts"
 import type { Arrive, Settle, Take } from "./belief.ts"
 import { noTally } from "./decision.ts"
 import type { DecisionKind, Disagreement, Tally } from "./decision.ts"
+import { Doubts } from "./doubts.ts"
 import type { Facts } from "./facts.ts"
 import { hypothesisOf, makeHypotheses } from "./hypothesis.ts"
-import type { Hypothesis } from "./hypothesis.ts"
+import type { Hypothesis, Taken } from "./hypothesis.ts"
 import { gatesOf, pinsOf } from "./operation.ts"
 import type { Kind, Operation } from "./operation.ts"
+import { placeSlot, showSlots } from "./slots.ts"
 import { stateText } from "./state-text.ts"
-import { SPARE_SLOT, worldOf } from "./world.ts"
+import { worldOf } from "./world.ts"
 
 /** An event of one kind, as a log gives it. */
 export type Seen<K extends EventTag> = Envelope<Event> & { readonly data: EventOf<K> }
@@ -33,6 +35,8 @@ export interface Replayed {
   readonly policy: Policy
   /** The steps, where they are not those of the policy: a test injects a fault. */
   readonly program: Program | undefined
+  /** Hears of every step in an order that explains the trace. */
+  readonly onTaken?: ((step: Taken) => void) | undefined
 }
 
 /** What is known: before a record has shown it, what rests on it is not judged. */
@@ -46,6 +50,12 @@ interface Known {
 }
 
 const NOTHING: Known = { count: false, seq: false, gpcSeq: false, inProgress: false, generation: false }
+
+/** The steps that the others had taken: the operation's own are not what the doubt is about. */
+const withoutOwn = (steps: Int32Array, op: Operation): Int32Array => {
+  steps[op.thread] = 0
+  return steps
+}
 
 /** The replay of one VM. */
 export class Replay {
@@ -61,24 +71,35 @@ export class Replay {
   readonly current = new Map<number, number>()
   readonly known: Known = { ...NOTHING }
   readonly cacheKnown: Uint8Array
+  /** Times that a record showed a task where no order leads. */
+  misplaced = 0
   readonly tallies = new Map<DecisionKind, Tally>()
   readonly disagreements: Array<Disagreement> = []
+  private readonly doubts = new Doubts()
   private readonly program: Program
   private readonly free: Array<number>
+  /** The event that is being taken, and the one that opened the operation on each thread. */
+  private event: Envelope<Event> | undefined
+  private readonly opened: Array<number> = []
 
-  constructor({ caches, facts, policy, program }: Replayed) {
+  constructor({ caches, facts, onTaken, policy, program }: Replayed) {
     this.facts = facts
     this.policy = policy
     this.program = program ?? programOf(policy)
     const world = worldOf(facts, caches)
     const first = hypothesisOf(initialState(world))
-    this.belief = new Belief({
-      program: this.program,
-      hypotheses: makeHypotheses(first.state.geo, this.program),
-      operations: this.operations,
-      mayStep: gatesOf(facts.kinds),
-      pinOf: pinsOf(facts.kinds)
-    }, first)
+    const place = () => ({ event: this.event!, openedBy: (thread: number) => this.opened[thread]! })
+    this.belief = new Belief(
+      {
+        program: this.program,
+        hypotheses: makeHypotheses(first.state.geo, this.program, onTaken === undefined ? undefined : place),
+        operations: this.operations,
+        mayStep: gatesOf(facts.kinds),
+        pinOf: pinsOf(facts.kinds)
+      },
+      first,
+      onTaken ?? (() => {})
+    )
     this.cacheKnown = new Uint8Array(caches)
     this.free = world.threads.map((_, thread) => thread)
     // No memslot was ever overlapped, though it would have been seen: nothing was in progress.
@@ -105,12 +126,19 @@ export class Replay {
     settle: Settle,
     take?: Take
   ): void {
+    this.doubts.leave(op.thread)
     const { before, instead, otherwise, possible } = this.belief.compare(op, arrive, take)
     const tally = this.tallyOf(what.kind)
     if (!what.known) tally.unknown++
     else if (!possible) tally.disagree++
-    else if (otherwise || op.doubtful) tally.ambiguous++
+    else if (otherwise.length > 0 || op.doubtful) tally.ambiguous++
     else tally.agree++
+    if (what.known && possible && otherwise.length > 0 && !op.doubtful) {
+      this.doubts.raise(this.belief.possible, otherwise.map((steps) => withoutOwn(steps, op)), () => {
+        tally.ambiguous--
+        tally.agree++
+      })
+    }
     op.doubtful = false
     if (possible) return this.belief.recycle(before)
     if (what.known) this.report(event, op, what.kind, [...instead].join(" or "), what.actual, before, op.gpc)
@@ -143,12 +171,19 @@ export class Replay {
 
   /** Moves an operation where a record says it is; where no order leads there, puts it there. */
   move(op: Operation, arrive: Arrive, to: LabelId, settle: Settle = () => {}): void {
+    this.doubts.leave(op.thread)
     const { before, possible } = this.belief.compare(op, arrive)
     if (possible) return this.belief.recycle(before)
+    this.misplaced++
     this.belief.settle(before, op, (s, t, evolve) => {
       settle(s, t, evolve)
       t.pc = to
     })
+  }
+
+  /** A record of a task comes. */
+  at(event: Envelope<Event>): void {
+    this.event = event
   }
 
   /** A record of a task was taken: what is current from now on its next fault may note. */
@@ -183,6 +218,8 @@ export class Replay {
       hits: []
     }
     this.operations.add(op)
+    for (const h of this.belief.possible) h.steps[thread] = 0
+    this.opened[thread] = event.seq
     this.belief.adopt((_s, evolve) => {
       evolve.Called(thread, call.op, call.a, call.b, 0)
       evolve.moved(thread, at)
@@ -237,34 +274,15 @@ export class Replay {
 
   /** Lets steps of an invalidation find the memslots as the trace shows them. */
   withOverlap(op: Operation, overlap: boolean | undefined, work: () => void): void {
-    if (overlap === undefined) return work()
-    const { geo, kvm } = this.belief.any
-    const slots = geo.world.memslots.map((_, i) => ({ state: kvm.slotState(i), hva: kvm.slotHva(i) }))
-    this.belief.adopt((s) => {
-      let overlaps = false
-      for (const [i, { hva, state }] of slots.entries()) {
-        const end = hva + geo.world.memslots[i]!.pages * geo.pageSize
-        if (state === SLOT.absent || hva >= op.end || op.start >= end) continue
-        overlaps = true
-        if (!overlap) s.kvm.setSlot(i, SLOT.absent, hva)
-      }
-      if (overlap && !overlaps) s.kvm.setSlot(SPARE_SLOT, SLOT.present, op.start)
-    })
+    const states = () => this.belief.possible.map(({ state }) => state)
+    const restore = showSlots(states(), op, overlap)
     work()
-    this.belief.adopt((s) => {
-      for (const [i, { hva, state }] of slots.entries()) s.kvm.setSlot(i, state, hva)
-    })
+    restore(states())
   }
 
   /** Lets a guest address be backed by `hva`, or by nothing. */
   place(gpa: number, hva: number): void {
-    if (gpa < 0) return
-    this.belief.adopt((s) => {
-      const slot = s.geo.slotOf(gpa)
-      if (slot < 0 || translate(s.geo, s.kvm, gpa) === hva) return
-      if (hva < 0) s.kvm.setSlot(slot, SLOT.absent, s.kvm.slotHva(slot))
-      else s.kvm.setSlot(slot, SLOT.present, hva - gpa + s.geo.world.memslots[slot]!.gpa)
-    })
+    this.belief.adopt((s) => placeSlot(s, gpa, hva))
   }
 
   /** Events were lost: nothing is known any more, and what disagreed before the marker may be due to the loss. */
