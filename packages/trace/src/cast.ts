@@ -46,6 +46,8 @@ export interface Task {
   /** Its invalidation is known from the start tracepoint only: the end is inferred. */
   untilReturn: OpenRange | undefined
   vm: Vm | undefined
+  /** Position of the last event that its last record became; 0 where that became none. */
+  said: number
 }
 
 /** A refresh of a cache, from entry to return. */
@@ -101,8 +103,14 @@ export interface Cast {
 
 export const emptyCast = (): Cast => ({ tasks: new Map(), caches: new Map(), vms: [] })
 
+/** The pids of different machines are different tasks; a pid has at most ten digits. */
+const keyOf = (host: number, pid: number): number => host * 2 ** 34 + pid
+
+/** The task of a pid on a machine, if it was seen. */
+export const taskOf = (cast: Cast, host: number, pid: number): Task | undefined => cast.tasks.get(keyOf(host, pid))
+
 /** Adds a task that is seen for the first time. */
-export const addTask = (cast: Cast, pid: number, comm: Uint8Array): Task => {
+export const addTask = (cast: Cast, host: number, pid: number, comm: Uint8Array): Task => {
   const thread = cast.tasks.size
   const task: Task = {
     thread,
@@ -118,9 +126,10 @@ export const addTask = (cast: Cast, pid: number, comm: Uint8Array): Task => {
     resolved: 0,
     swapping: undefined,
     untilReturn: undefined,
-    vm: undefined
+    vm: undefined,
+    said: 0
   }
-  cast.tasks.set(pid, task)
+  cast.tasks.set(keyOf(host, pid), task)
   return task
 }
 

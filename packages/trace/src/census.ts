@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Loss } from "./format.ts"
 
 /** Lines that are no records, for one reason: how many, and the numbers of the first three. @category models @since 0.1.0 */
 export interface Rejected {
@@ -26,8 +27,8 @@ export interface Lost {
 }
 
 /**
- * What an import read. `lines` = `parsed` + `markers` + `comments` + all `rejected`; a blank line and a frame of a
- * stack trace count as comments. `records` counts what was parsed by the event's name, `unmapped` those that became no
+ * What an import read, a text in `format`. `lines` = `parsed` + `markers` + `comments` + all `rejected`; blank lines and
+ * `continuations` (frames of call chains, and what else is a part of the record before) are among the comments. `records` counts what was parsed by the event's name, `unmapped` those that became no
  * event. `produced` events came of it.
  *
  * `clock` is `time`, or `ticks` where the trace has whole numbers: then a "nanosecond" of its events is one tick.
@@ -39,12 +40,14 @@ export interface Lost {
  */
 export interface Census {
   readonly file: string
+  readonly format: string
   readonly bytes: number
   readonly sha256: string
   readonly lines: number
   readonly parsed: number
   readonly markers: number
   readonly comments: number
+  readonly continuations: number
   readonly rejected: ReadonlyArray<Rejected>
   readonly records: Readonly<Record<string, number>>
   readonly unmapped: ReadonlyArray<Unmapped>
@@ -81,26 +84,31 @@ export class Counter {
   parsed = 0
   markers = 0
   comments = 0
+  continuations = 0
   produced = 0
   bytes = 0
   sha256 = ""
+  format = ""
   clock: "time" | "ticks" = "time"
   origin = 0
   readonly rejected = new Map<string, Tally>()
   readonly unmapped = new Map<string, Tally>()
   readonly lost: Array<{ cpu: number; count: number; line: number }> = []
 
-  reject(reason: string): void {
-    add(this.rejected, reason, this.lines)
+  /** Line number `line` is no record. */
+  reject(reason: string, line: number): void {
+    add(this.rejected, reason, line)
   }
 
-  leave(event: string): void {
-    add(this.unmapped, event, this.lines)
+  /** The record on line number `line` became no event. */
+  leave(event: string, line: number): void {
+    add(this.unmapped, event, line)
   }
 
-  lose(cpu: number, count: number): void {
+  /** Line number `line` tells of a loss. */
+  lose({ count, cpu }: Loss, line: number): void {
     if (this.lost.length < KEPT_LOSSES) {
-      this.lost.push({ cpu, count, line: this.lines })
+      this.lost.push({ cpu, count, line })
       return
     }
     const last = this.lost[KEPT_LOSSES - 1]!
@@ -112,12 +120,14 @@ export class Counter {
   take(file: string, names: ReadonlyArray<string>, counts: ReadonlyArray<number>): Census {
     return {
       file,
+      format: this.format,
       bytes: this.bytes,
       sha256: this.sha256,
       lines: this.lines,
       parsed: this.parsed,
       markers: this.markers,
       comments: this.comments,
+      continuations: this.continuations,
       rejected: [...this.rejected].map(([reason, { count, lines }]) => ({ reason, count, lines: [...lines] })),
       records: Object.fromEntries(names.map((name, i) => [name, counts[i] ?? 0] as const).filter(([, n]) => n > 0)),
       unmapped: [...this.unmapped].map(([event, { count, lines }]) => ({ event, count, lines: [...lines] })),

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { emptyLine, readFtraceLine, readMarker, readOverwritten } from "./ftrace.ts"
+import { emptyLine } from "./format.ts"
+import { readFtraceLine, readMarker, readOverwritten } from "./ftrace.ts"
 import { bytesOf, decode } from "./text.ts"
 
 /** Reads one line and gives what the record says, or why it is none. */

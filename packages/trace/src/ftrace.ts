@@ -12,9 +12,12 @@
  *
  * @since 0.1.0
  */
+import { CHAIN, COMMENT, FRAME, marker, RECORD, rejected } from "./format.ts"
+import type { Format, LineReader, Loss, Reading, TraceLine } from "./format.ts"
 import { bytesOf, startsWith } from "./text.ts"
 
 const SPACE = 32
+const HASH = 35
 const PARENTHESIS = 40
 const MINUS = 45
 const DOT = 46
@@ -30,51 +33,6 @@ const LONGEST_COMM = 15
 
 /** Where the kernel puts the `-` between name and pid ("%16s-%-7d"). */
 const KERNEL_COLUMN = 16
-
-/** What kind of line was read. `kind` of a record: an event with a name, a syscall entered, a syscall left. */
-export type Form = "event" | "enter" | "exit"
-
-/**
- * One record, in bounds into `bytes`. The time is `seconds` and `nanos`; a whole time `n` is n div 10^9 and n mod
- * 10^9, so that both add up to ns. `digits` is 6 or 9, or 0 for a whole time. `tgid` is -1 where it is not shown.
- */
-export interface FtraceLine {
-  bytes: Uint8Array
-  commFrom: number
-  commTo: number
-  pid: number
-  tgid: number
-  cpu: number
-  flagsFrom: number
-  flagsTo: number
-  seconds: number
-  nanos: number
-  digits: 0 | 6 | 9
-  form: Form
-  nameFrom: number
-  nameTo: number
-  bodyFrom: number
-  bodyTo: number
-}
-
-export const emptyLine = (): FtraceLine => ({
-  bytes: new Uint8Array(0),
-  commFrom: 0,
-  commTo: 0,
-  pid: 0,
-  tgid: -1,
-  cpu: 0,
-  flagsFrom: 0,
-  flagsTo: 0,
-  seconds: 0,
-  nanos: 0,
-  digits: 6,
-  form: "event",
-  nameFrom: 0,
-  nameTo: 0,
-  bodyFrom: 0,
-  bodyTo: 0
-})
 
 /** Why a line is no record; the head of a stack trace is none, but no fault either. */
 export type Rejection = "no task, cpu and time" | "no event name" | "stack trace"
@@ -93,7 +51,7 @@ export const readFtraceLine = (
   from: number,
   to: number,
   wholeTimes: boolean,
-  line: FtraceLine
+  line: TraceLine
 ): Rejection | undefined => {
   line.bytes = bytes
   let name = from
@@ -116,7 +74,7 @@ export const readFtraceLine = (
 }
 
 /** Reads `-PID (TGID) [CPU] FLAGS TIME: ` from the `-` at `at`; gives where the payload begins, or -1. */
-const readContext = (bytes: Uint8Array, at: number, to: number, wholeTimes: boolean, line: FtraceLine): number => {
+const readContext = (bytes: Uint8Array, at: number, to: number, wholeTimes: boolean, line: TraceLine): number => {
   let i = at + 1
   let pid = 0
   const pidFrom = i
@@ -147,7 +105,7 @@ const readContext = (bytes: Uint8Array, at: number, to: number, wholeTimes: bool
 }
 
 /** Reads `(   123) ` or `(-------) `; gives where it goes on, or -1. */
-const readTgid = (bytes: Uint8Array, at: number, to: number, line: FtraceLine): number => {
+const readTgid = (bytes: Uint8Array, at: number, to: number, line: TraceLine): number => {
   let i = skipSpaces(bytes, at + 1, to)
   if (bytes[i] === MINUS) {
     while (i < to && bytes[i] === MINUS) i++
@@ -162,7 +120,7 @@ const readTgid = (bytes: Uint8Array, at: number, to: number, line: FtraceLine): 
 }
 
 /** Reads `SECONDS.FRACTION: ` (6 or 9 digits) or, if allowed, a whole number; gives where the payload begins, or -1. */
-const readTime = (bytes: Uint8Array, at: number, to: number, wholeTimes: boolean, line: FtraceLine): number => {
+const readTime = (bytes: Uint8Array, at: number, to: number, wholeTimes: boolean, line: TraceLine): number => {
   let i = at
   let whole = 0
   while (i < to && isDigit(bytes[i])) whole = whole * 10 + bytes[i++]! - ZERO
@@ -199,7 +157,7 @@ const skipSpaces = (bytes: Uint8Array, at: number, to: number): number => {
 }
 
 /** Reads the event's name: `NAME: BODY`, `NAME(BODY)` of a syscall entered, `NAME -> BODY` of a syscall left. */
-const readPayload = (bytes: Uint8Array, at: number, to: number, line: FtraceLine): boolean => {
+const readPayload = (bytes: Uint8Array, at: number, to: number, line: TraceLine): boolean => {
   let i = at
   while (i < to && isWord(bytes[i]!)) i++
   if (i === at) return false
@@ -228,12 +186,6 @@ const LOST = bytesOf(" [LOST ")
 const CPU = bytesOf("CPU:")
 const STARTED = bytesOf("##### CPU ")
 const ENTRIES = bytesOf("# entries-in-buffer/entries-written: ")
-
-/** A loss that a text tells of: of `cpu` (-1: any), `count` events (-1: not told). */
-export interface Loss {
-  readonly cpu: number
-  readonly count: number
-}
 
 /** Reads `CPU:1 [LOST 870 EVENTS]`, `CPU:1 [LOST EVENTS]` or `##### CPU 1 buffer started ####`. */
 export const readMarker = (bytes: Uint8Array, from: number, to: number): Loss | undefined => {
@@ -264,7 +216,58 @@ const readNumber = (bytes: Uint8Array, from: number, to: number): { value: numbe
   return { value, to: i === from ? -1 : i }
 }
 
-const FRAME = bytesOf(" => ")
+const ARROW = bytesOf(" => ")
 
-/** Whether a line belongs to the one before it: a frame of a stack trace. */
-export const isStackFrame = (bytes: Uint8Array, from: number, to: number): boolean => startsWith(bytes, from, to, FRAME)
+/** Reads ` => symbol+0x1/0x2 <ffffffff81000000>`: a frame of a stack trace, its function's name as the body. */
+const readFrame = (bytes: Uint8Array, from: number, to: number, line: TraceLine): boolean => {
+  if (!startsWith(bytes, from, to, ARROW)) return false
+  const name = skipSpaces(bytes, from + ARROW.length, to)
+  let i = name
+  while (i < to && isWord(bytes[i]!)) i++
+  line.bytes = bytes
+  line.bodyFrom = name
+  line.bodyTo = i
+  return true
+}
+
+const REJECTED: Readonly<Record<Exclude<Rejection, "stack trace">, Reading>> = {
+  "no task, cpu and time": rejected("no task, cpu and time"),
+  "no event name": rejected("no event name")
+}
+
+const TRACER = bytesOf("# tracer: ")
+
+const open = (): LineReader => {
+  let hasHeader = false
+  let hasFractions = false
+
+  const readComment = (bytes: Uint8Array, from: number, to: number): Reading => {
+    if (startsWith(bytes, from, to, TRACER)) hasHeader = true
+    const loss = readMarker(bytes, from, to)
+    if (loss !== undefined) return marker(loss)
+    const overwritten = readOverwritten(bytes, from, to)
+    return overwritten > 0 ? { kind: "comment", lost: { cpu: -1, count: overwritten } } : COMMENT
+  }
+
+  return {
+    read: (bytes, from, to, line) => {
+      if (bytes[from] === HASH) return readComment(bytes, from, to)
+      const rejection = readFtraceLine(bytes, from, to, hasHeader && !hasFractions, line)
+      if (rejection === undefined) {
+        if (line.digits !== 0) hasFractions = true
+        return RECORD
+      }
+      if (rejection === "stack trace") return CHAIN
+      const loss = readMarker(bytes, from, to)
+      if (loss !== undefined) return marker(loss)
+      return readFrame(bytes, from, to, line) ? FRAME : REJECTED[rejection]
+    }
+  }
+}
+
+/** The text of `trace` and `trace_pipe` in /sys/kernel/tracing. */
+export const ftrace: Format = {
+  name: "ftrace",
+  owns: (line) => line.startsWith("# tracer: ") && !line.includes("function_graph"),
+  open
+}

@@ -10,11 +10,13 @@ import * as FileSystem from "effect/FileSystem"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
+import { Counter } from "./census.ts"
 import type { Census } from "./census.ts"
 import { TraceError } from "./error.ts"
+import type { Format } from "./format.ts"
 import { makeReader } from "./reader.ts"
 import type { Reader } from "./reader.ts"
-import { isGzip, refuse, SNIFFED_BYTES } from "./sniff.ts"
+import { isGzip, sniff, SNIFFED_BYTES } from "./sniff.ts"
 
 /** Bytes that are read at once. */
 const PIECE = 262_144
@@ -60,30 +62,35 @@ export const importTrace = Effect.fn("trace.importTrace")(function*(path: string
  * @since 0.1.0
  */
 export const importBytes = (file: string, bytes: Stream.Stream<Uint8Array, TraceError>): ImportedTrace => {
-  const reader = makeReader(file)
+  const counter = new Counter()
+  let reader: Reader | undefined
+  const open = (format: Format): Reader => {
+    reader = makeReader(file, format, counter)
+    return reader
+  }
   return {
-    events: measured(bytes, reader).pipe(
+    events: measured(bytes, counter).pipe(
       decompressed(file),
-      readBy(file, reader)
+      readBy(file, open)
     ),
-    census: Effect.sync(() => reader.census())
+    census: Effect.sync(() => reader === undefined ? counter.take(file, [], []) : reader.census())
   }
 }
 
 const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ")
 
 /** Counts the bytes as they were given, and takes their hash. */
-const measured = (bytes: Stream.Stream<Uint8Array, TraceError>, reader: Reader) =>
+const measured = (bytes: Stream.Stream<Uint8Array, TraceError>, counter: Counter) =>
   Stream.suspend(() => {
     const hash = createHash("sha256")
     return bytes.pipe(
       Stream.map((piece) => {
-        reader.counter.bytes += piece.length
+        counter.bytes += piece.length
         hash.update(piece)
         return piece
       }),
       Stream.onEnd(Effect.sync(() => {
-        reader.counter.sha256 = hash.digest("hex")
+        counter.sha256 = hash.digest("hex")
       }))
     )
   })
@@ -141,18 +148,20 @@ const inflateProblem = (error: unknown): string => {
 /** Stands for the end of the bytes. */
 const END = undefined
 
-/** Looks at the first bytes, then reads them and all that follow. */
-const readBy = (file: string, reader: Reader) => (bytes: Stream.Stream<Uint8Array, TraceError>) => {
-  let sniffed: Array<Uint8Array> | undefined = []
+/** Looks at the first bytes, then reads them and all that follow in the format they are in. */
+const readBy = (file: string, open: (format: Format) => Reader) => (bytes: Stream.Stream<Uint8Array, TraceError>) => {
+  const sniffed: Array<Uint8Array> = []
+  let reader: Reader | undefined
 
   const step = (piece: Uint8Array | undefined): Effect.Effect<ReadonlyArray<NewEvent<Event>>, TraceError> => {
-    if (sniffed === undefined) return piece === END ? finish(file, reader) : Effect.succeed(reader.push(piece))
+    if (reader !== undefined) return piece === END ? finish(file, reader) : Effect.succeed(reader.push(piece))
     if (piece !== END) sniffed.push(piece)
     if (piece !== END && lengthOf(sniffed) < SNIFFED_BYTES) return Effect.succeed([])
     const first = join(sniffed)
-    const refusal = refuse(file, first.subarray(0, SNIFFED_BYTES), piece === END)
-    if (refusal !== undefined) return Effect.fail(new TraceError({ file, ...refusal }))
-    sniffed = undefined
+    const whole = piece === END && first.length <= SNIFFED_BYTES
+    const found = sniff(file, first.subarray(0, SNIFFED_BYTES), whole)
+    if ("problem" in found) return Effect.fail(new TraceError({ file, ...found }))
+    reader = open(found)
     const events = reader.push(first)
     return piece === END ? Effect.map(finish(file, reader), (last) => [...events, ...last]) : Effect.succeed(events)
   }
@@ -167,12 +176,17 @@ const readBy = (file: string, reader: Reader) => (bytes: Stream.Stream<Uint8Arra
 /** The bytes are at their end: they should have held a record. */
 const finish = (file: string, reader: Reader): Effect.Effect<ReadonlyArray<NewEvent<Event>>, TraceError> => {
   const last = reader.end()
-  if (reader.counter.parsed > 0 || reader.counter.markers > 0) return Effect.succeed(last)
-  return Effect.fail(new TraceError({ file, ...nothingIn(reader.census()) }))
+  const census = reader.census()
+  if (census.parsed > 0 || census.markers > 0) return Effect.succeed(last)
+  return Effect.fail(new TraceError({ file, ...nothingIn(census) }))
 }
 
 const nothingIn = (census: Census) => {
   const worst = census.rejected.toSorted((a, b) => b.count - a.count)[0]
   const why = worst === undefined ? "" : `; ${worst.count} of ${census.lines} lines have ${worst.reason}`
-  return { problem: "unrecognised" as const, line: worst?.lines[0] ?? 1, expected: `a record of ftrace${why}` }
+  return {
+    problem: "unrecognised" as const,
+    line: worst?.lines[0] ?? 1,
+    expected: `a record of ${census.format}${why}`
+  }
 }

@@ -12,11 +12,11 @@
 import type { NewEvent } from "@pfnscope/journal"
 import { noneInFlight } from "@pfnscope/projections"
 import type { Event } from "@pfnscope/protocol"
-import { addTask, commOf, emptyCast, isRenamed } from "./cast.ts"
+import { addTask, commOf, emptyCast, isRenamed, taskOf } from "./cast.ts"
 import type { Task } from "./cast.ts"
 import type { Counter } from "./census.ts"
 import { F, makeFields } from "./fields.ts"
-import type { FtraceLine } from "./ftrace.ts"
+import type { TraceLine } from "./format.ts"
 import * as fault from "./map-fault.ts"
 import * as gpc from "./map-gpc.ts"
 import * as memslot from "./map-memslot.ts"
@@ -139,14 +139,14 @@ const OTHER = "(other)"
 /** Turns records into events. */
 export interface Mapper {
   readonly writer: Writer
-  /** Maps the record that `writer.line` holds. */
-  readonly record: (count: Counter) => void
+  /** Maps the record that `writer.line` holds, and gives the task that made it. */
+  readonly record: (count: Counter) => Task
   /** The names of the records so far, and how many of each. */
   readonly names: ReadonlyArray<string>
   readonly counts: ReadonlyArray<number>
 }
 
-export const makeMapper = (file: string, line: FtraceLine): Mapper => {
+export const makeMapper = (file: string, line: TraceLine): Mapper => {
   const numbering = makeNumbering([OTHER])
   const handlers = {
     event: [] as Array<Handler | undefined>,
@@ -164,7 +164,6 @@ export const makeMapper = (file: string, line: FtraceLine): Mapper => {
     out: [],
     seq: 0,
     t: 0,
-    lineNumber: 0,
     src: undefined,
     probed: false
   }
@@ -179,28 +178,31 @@ export const makeMapper = (file: string, line: FtraceLine): Mapper => {
     return number
   }
 
-  const record = (count: Counter): void => {
+  const record = (count: Counter): Task => {
     const number = numberOf()
     counts[number] = (counts[number] ?? 0) + 1
-    const task = taskOf(writer)
+    const task = runnerOf(writer)
+    const before = writer.seq
     const handler = handlers[line.form][number]
-    if (handler === undefined || !handler(writer, task)) count.leave(numbering.texts[number]!)
+    if (handler === undefined || !handler(writer, task)) count.leave(numbering.texts[number]!, line.number)
+    task.said = writer.seq > before ? writer.seq : 0
+    return task
   }
 
   return { writer, record, names: numbering.texts, counts }
 }
 
 /** The task of the record; one that is new, or has another name, is announced. */
-const taskOf = (w: Writer): Task => {
-  const { bytes, commFrom, commTo, pid } = w.line
-  const known = w.cast.tasks.get(pid)
+const runnerOf = (w: Writer): Task => {
+  const { bytes, commFrom, commTo, host, pid } = w.line
+  const known = taskOf(w.cast, host, pid)
   if (known !== undefined) {
     if (!isRenamed(known, bytes, commFrom, commTo)) return known
     known.comm = bytes.slice(commFrom, commTo)
     announce(w, known)
     return known
   }
-  const task = addTask(w.cast, pid, bytes.slice(commFrom, commTo))
+  const task = addTask(w.cast, host, pid, bytes.slice(commFrom, commTo))
   announce(w, task)
   return task
 }

@@ -1,5 +1,5 @@
 /**
- * Reads the bytes of an ftrace text: pieces in, events out, every line counted.
+ * Reads the bytes of a trace text in one format: pieces in, events out, every line counted.
  *
  * Hot: no Effect below this. Measured from a plain file of 170 bytes a line to events, on one core: a million lines a
  * second.
@@ -8,17 +8,16 @@
  */
 import type { NewEvent } from "@pfnscope/journal"
 import type { Event } from "@pfnscope/protocol"
+import { taskOf } from "./cast.ts"
 import { Counter } from "./census.ts"
 import type { Census } from "./census.ts"
-import { emptyLine, isStackFrame, readFtraceLine, readMarker, readOverwritten } from "./ftrace.ts"
-import type { Loss } from "./ftrace.ts"
+import { makeChain } from "./chain.ts"
+import { COMMENT, emptyLine, RECORD, rejected } from "./format.ts"
+import type { Format, Loss, Reading } from "./format.ts"
+import { isBlank } from "./formats.ts"
 import { makeLineCutter } from "./lines.ts"
 import { drain, makeMapper } from "./mapper.ts"
-import { bytesOf, startsWith } from "./text.ts"
 import { write } from "./writer.ts"
-
-const HASH = 35
-const TRACER = bytesOf("# tracer: ")
 
 /** The highest number of seconds (or 10^9 ticks) whose nanoseconds are exact: 104 days. */
 const EXACT_SECONDS = 9_007_198
@@ -27,29 +26,32 @@ const EXACT_SECONDS = 9_007_198
 const SLACK_SECONDS = 3600
 
 const NO_THREAD = -1
-const ANY_CPU = -1
+
+const NUL = rejected("a NUL byte")
+const FAR = "a time far from the first one"
 
 export interface Reader {
   /** Reads a piece of the text; gives the events that became complete. */
   readonly push: (bytes: Uint8Array) => ReadonlyArray<NewEvent<Event>>
   /** The text ends. */
   readonly end: () => ReadonlyArray<NewEvent<Event>>
-  readonly counter: Counter
   readonly census: () => Census
 }
 
-export const makeReader = (file: string): Reader => {
-  const counter = new Counter()
+/** Reads a text in `format`. The counter is the caller's, who counts bytes in it. */
+export const makeReader = (file: string, format: Format, counter: Counter = new Counter()): Reader => {
   const line = emptyLine()
+  const lines = format.open()
   const mapper = makeMapper(file, line)
   const w = mapper.writer
-  let hasHeader = false
-  let hasFractions = false
+  const chain = makeChain(w)
   let hasNul = false
+  counter.format = format.name
 
   const lose = (loss: Loss): void => {
-    counter.lose(loss.cpu, loss.count)
-    write(w, "audit/0", "observed", { _tag: "EventsLost", thread: NO_THREAD, cpu: loss.cpu, count: loss.count })
+    counter.lose(loss, line.number)
+    const { count, cpu } = loss
+    write(w, "audit/0", "observed", { _tag: "EventsLost", thread: NO_THREAD, cpu, count })
   }
 
   /** Sets the time of the record; false where it cannot be told exactly. */
@@ -58,7 +60,6 @@ export const makeReader = (file: string): Reader => {
       counter.clock = line.digits === 0 ? "ticks" : "time"
       if (line.seconds > EXACT_SECONDS - SLACK_SECONDS) startLate(line.seconds - SLACK_SECONDS)
     }
-    if (line.digits !== 0) hasFractions = true
     const seconds = line.seconds - counter.origin
     if (seconds < 0 || seconds > EXACT_SECONDS) return false
     const t = seconds * 1_000_000_000 + line.nanos
@@ -74,41 +75,67 @@ export const makeReader = (file: string): Reader => {
     write(w, "audit/0", "inferred", { _tag: "Noted", thread: NO_THREAD, text })
   }
 
-  const onComment = (bytes: Uint8Array, from: number, to: number): void => {
-    const loss = readMarker(bytes, from, to)
-    if (loss !== undefined) {
-      counter.markers++
-      return lose(loss)
+  const onRecord = (counted: boolean): void => {
+    chain.end()
+    w.src = undefined
+    if (!setTime()) {
+      if (!counted) counter.reject(FAR, line.number)
+      return
     }
+    if (!counted) counter.parsed++
+    chain.follows(mapper.record(counter))
+  }
+
+  const onContinuation = (): void => {
     counter.comments++
-    if (startsWith(bytes, from, to, TRACER)) hasHeader = true
-    const overwritten = readOverwritten(bytes, from, to)
-    if (overwritten > 0) lose({ cpu: ANY_CPU, count: overwritten })
+    counter.continuations++
+  }
+
+  const on = (reading: Reading): void => {
+    switch (reading.kind) {
+      case "record":
+        return onRecord(false)
+      case "again":
+        return onRecord(true)
+      case "frame":
+        chain.frame()
+        return onContinuation()
+      case "continuation":
+        return onContinuation()
+      case "chain":
+        chain.end()
+        chain.follows(taskOf(w.cast, line.host, line.pid))
+        return onContinuation()
+      case "held":
+        return
+    }
+    chain.end()
+    w.src = undefined
+    if (reading.kind === "rejected") return counter.reject(reading.reason, line.number)
+    if (reading.kind === "marker") counter.markers++
+    else counter.comments++
+    if (reading.lost !== undefined) lose(reading.lost)
+  }
+
+  const onMore = (): void => {
+    for (let next = lines.more?.(line); next !== undefined; next = lines.more?.(line)) on(next)
   }
 
   const onLine = (bytes: Uint8Array, from: number, to: number): void => {
-    w.lineNumber = ++counter.lines
-    w.src = undefined
-    if (from === to || bytes[from] === HASH) return onComment(bytes, from, to)
-    if (hasNul && bytes.subarray(from, to).includes(0)) return counter.reject("a NUL byte")
-    const rejection = readFtraceLine(bytes, from, to, hasHeader && !hasFractions, line)
-    if (rejection === undefined) {
-      if (!setTime()) return counter.reject("a time far from the first one")
-      counter.parsed++
-      return mapper.record(counter)
+    line.number = ++counter.lines
+    if (isBlank(bytes, from, to)) on(COMMENT)
+    else if (hasNul && bytes.subarray(from, to).includes(0)) on(NUL)
+    else {
+      const reading = lines.read(bytes, from, to, line)
+      if (reading === RECORD) onRecord(false)
+      else on(reading)
+      if (lines.more !== undefined) onMore()
     }
-    const loss = readMarker(bytes, from, to)
-    if (loss !== undefined) {
-      counter.markers++
-      return lose(loss)
-    }
-    if (rejection === "stack trace" || isStackFrame(bytes, from, to) || isBlank(bytes, from, to)) counter.comments++
-    else counter.reject(rejection)
   }
 
   const cutter = makeLineCutter(onLine, (kind) => {
-    counter.lines++
-    counter.reject(kind === "too long" ? "longer than 64 KiB" : "cut off: the text ends in it")
+    line.number = ++counter.lines
+    on(rejected(kind === "too long" ? "longer than 64 KiB" : "cut off: the text ends in it"))
   })
 
   const take = (): ReadonlyArray<NewEvent<Event>> => {
@@ -117,7 +144,6 @@ export const makeReader = (file: string): Reader => {
   }
 
   return {
-    counter,
     push: (bytes) => {
       // A NUL may stand in the part of a line that an earlier piece began: once seen, every line is looked at.
       hasNul = hasNul || bytes.includes(0)
@@ -126,13 +152,11 @@ export const makeReader = (file: string): Reader => {
     },
     end: () => {
       cutter.end()
+      lines.end?.()
+      onMore()
+      chain.end()
       return take()
     },
     census: () => counter.take(file, mapper.names, mapper.counts)
   }
-}
-
-const isBlank = (bytes: Uint8Array, from: number, to: number): boolean => {
-  for (let i = from; i < to; i++) if (bytes[i] !== 32 && bytes[i] !== 9) return false
-  return true
 }

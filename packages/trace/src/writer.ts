@@ -12,7 +12,7 @@ import { addCache, anyVm, vmOfKvm, vmOfNotifier } from "./cast.ts"
 import type { Cache, Cast, Task, Vm } from "./cast.ts"
 import { F } from "./fields.ts"
 import type { Fields } from "./fields.ts"
-import type { FtraceLine } from "./ftrace.ts"
+import type { TraceLine } from "./format.ts"
 
 /**
  * The state of a mapping. `seq` is the position of the event written last; `t` and `src` are the record's. `probed`:
@@ -23,11 +23,10 @@ export interface Writer {
   readonly cast: Cast
   readonly ranges: InFlight
   readonly fields: Fields
-  readonly line: FtraceLine
+  readonly line: TraceLine
   out: Array<NewEvent<Event>>
   seq: number
   t: number
-  lineNumber: number
   src: Source | undefined
   probed: boolean
 }
@@ -36,7 +35,7 @@ type How = NewEvent<Event>["how"]
 
 /** Writes an event and gives its position. */
 export const write = (w: Writer, stream: string, how: How, data: Event, corr?: number, cause?: number): number => {
-  w.src ??= { file: w.file, line: w.lineNumber }
+  w.src ??= { file: w.file, line: w.line.number }
   w.out.push({ stream, t: w.t, cause, corr, how, src: w.src, data })
   return ++w.seq
 }

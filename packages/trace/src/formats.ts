@@ -1,0 +1,106 @@
+/**
+ * The formats of trace text that are read, and which one a text is in.
+ *
+ * A line that only one format has decides. Where there is none, every format tries the first lines, and the one that
+ * reads most of them is taken, if that is more than {@link ENOUGH}.
+ *
+ * @since 0.1.0
+ */
+import type { Format, Reading } from "./format.ts"
+import { emptyLine } from "./format.ts"
+import { ftrace } from "./ftrace.ts"
+import { decode } from "./text.ts"
+
+/** The formats. Of two that read a text equally well, the first is taken. */
+export const FORMATS: ReadonlyArray<Format> = [ftrace]
+
+/** Lines that a text gets to show its format. */
+export const SNIFFED_LINES = 400
+
+/** The share of its lines that a format has to read. */
+const ENOUGH = 0.6
+
+/** How much of a line {@link Format.owns} sees. */
+const LONGEST_SEEN = 400
+
+/** How a format did on the first lines: lines it read, of those that are neither blank nor comments to it. */
+export interface Score {
+  readonly format: Format
+  readonly read: number
+  readonly lines: number
+}
+
+/** What was found: the format, or the scores that were not enough. `lines` were looked at. */
+export type Recognition =
+  | { readonly format: Format; readonly lines: number }
+  | { readonly scores: ReadonlyArray<Score>; readonly lines: number }
+
+/** Looks at the first lines of `bytes`. `whole`: there are no more bytes, so that a last line without its end is one. */
+export const recognise = (
+  bytes: Uint8Array,
+  whole: boolean,
+  formats: ReadonlyArray<Format> = FORMATS
+): Recognition => {
+  const lines = firstLines(bytes, whole)
+  for (const [from, to] of lines) {
+    const text = decode(bytes, from, Math.min(to, from + LONGEST_SEEN))
+    const format = formats.find((format) => format.owns(text))
+    if (format !== undefined) return { format, lines: lines.length }
+  }
+  const scores = formats.map((format) => scoreOf(format, bytes, lines))
+  const best = scores.reduce((a, b) => shareOf(b) > shareOf(a) ? b : a)
+  return shareOf(best) > ENOUGH ? { format: best.format, lines: lines.length } : { scores, lines: lines.length }
+}
+
+type Bounds = readonly [from: number, to: number]
+
+const firstLines = (bytes: Uint8Array, whole: boolean): ReadonlyArray<Bounds> => {
+  const lines: Array<Bounds> = []
+  let from = 0
+  while (from < bytes.length && lines.length < SNIFFED_LINES) {
+    const end = bytes.indexOf(10, from)
+    if (end < 0 && !whole) break
+    const to = end < 0 ? bytes.length : end
+    lines.push([from, to > from && bytes[to - 1] === 13 ? to - 1 : to])
+    from = to + 1
+  }
+  return lines
+}
+
+const scoreOf = (format: Format, bytes: Uint8Array, lines: ReadonlyArray<Bounds>): Score => {
+  const reader = format.open()
+  const line = emptyLine()
+  const tally = { read: 0, refused: 0 }
+  const add = (reading: Reading): void => {
+    if (reading.kind === "record" || reading.kind === "marker") tally.read++
+    else if (reading.kind === "rejected") tally.refused++
+  }
+  const addMore = (): void => {
+    for (let next = reader.more?.(line); next !== undefined; next = reader.more?.(line)) add(next)
+  }
+  for (const [from, to] of lines) {
+    if (isBlank(bytes, from, to)) continue
+    if (bytes.subarray(from, to).includes(0)) {
+      tally.refused++
+      continue
+    }
+    add(reader.read(bytes, from, to, line))
+    addMore()
+  }
+  reader.end?.()
+  addMore()
+  return { format, read: tally.read, lines: tally.read + tally.refused }
+}
+
+/** Nothing read is no share, whatever was taken for a comment. */
+const shareOf = ({ lines, read }: Score): number => read === 0 ? 0 : read / lines
+
+/** The scores in one line. */
+export const scoresText = (scores: ReadonlyArray<Score>): string =>
+  scores.map((score) => `${score.format.name} ${Math.floor(shareOf(score) * 100)} %`).join(", ")
+
+/** Whether a line holds nothing but spaces. */
+export const isBlank = (bytes: Uint8Array, from: number, to: number): boolean => {
+  for (let i = from; i < to; i++) if (bytes[i] !== 32 && bytes[i] !== 9) return false
+  return true
+}
