@@ -107,8 +107,8 @@ const SHORTEST_TIME = 10
 export type IsKnown = (bytes: Uint8Array, from: number, to: number) => boolean
 
 /**
- * Reads a line of any program into `line`; `pid` is -1 and `digits` 0 where it tells neither a task nor a time. Gives why
- * it is no record, or undefined.
+ * Reads a line of any program into `line`; `digits` is 0 where it tells no time, `commFrom` -1 where it tells no name. Gives
+ * why it is no record, or undefined.
  */
 export const readFree = (
   bytes: Uint8Array,
@@ -167,7 +167,7 @@ const setSeconds = (bytes: Uint8Array, from: number, dot: number, to: number, li
 /** Reads the task, the CPU and the time among the fields, and that there is nothing but fields, each of them once. */
 const readOwnFields = (bytes: Uint8Array, line: TraceLine): BpftraceRejection | undefined => {
   line.pid = line.tgid = line.cpu = -1
-  line.commFrom = line.commTo = line.bodyTo
+  line.commFrom = line.commTo = -1
   let fields = 0
   let tid = -1
   let i = line.bodyFrom

@@ -99,9 +99,15 @@ export interface Cast {
   readonly tasks: Map<number, Task>
   readonly caches: Map<number, Cache>
   readonly vms: Array<Vm>
+  /** Stands for the task of a record that names none. */
+  readonly nobody: Task
 }
 
-export const emptyCast = (): Cast => ({ tasks: new Map(), caches: new Map(), vms: [] })
+export const emptyCast = (): Cast => ({ tasks: new Map(), caches: new Map(), vms: [], nobody: makeNobody() })
+
+const NO_THREAD = -1
+
+const makeNobody = (): Task => ({ ...makeTask(NO_THREAD, -1, new Uint8Array(0)), stream: "audit/0" })
 
 /** The pids of different machines are different tasks; a pid has at most ten digits. */
 const keyOf = (host: number, pid: number): number => host * 2 ** 34 + pid
@@ -111,27 +117,28 @@ export const taskOf = (cast: Cast, host: number, pid: number): Task | undefined 
 
 /** Adds a task that is seen for the first time. */
 export const addTask = (cast: Cast, host: number, pid: number, comm: Uint8Array): Task => {
-  const thread = cast.tasks.size
-  const task: Task = {
-    thread,
-    pid,
-    stream: `mm/${thread}`,
-    comm,
-    call: undefined,
-    refreshing: undefined,
-    checking: undefined,
-    changing: undefined,
-    wasActive: false,
-    fault: undefined,
-    resolved: 0,
-    swapping: undefined,
-    untilReturn: undefined,
-    vm: undefined,
-    said: 0
-  }
+  const task = makeTask(cast.tasks.size, pid, comm)
   cast.tasks.set(keyOf(host, pid), task)
   return task
 }
+
+const makeTask = (thread: number, pid: number, comm: Uint8Array): Task => ({
+  thread,
+  pid,
+  stream: `mm/${thread}`,
+  comm,
+  call: undefined,
+  refreshing: undefined,
+  checking: undefined,
+  changing: undefined,
+  wasActive: false,
+  fault: undefined,
+  resolved: 0,
+  swapping: undefined,
+  untilReturn: undefined,
+  vm: undefined,
+  said: 0
+})
 
 /** Whether the tracer shows a name other than the one it showed before; `<...>` stands for a name it forgot. */
 export const isRenamed = (task: Task, bytes: Uint8Array, from: number, to: number): boolean =>

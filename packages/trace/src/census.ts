@@ -31,6 +31,8 @@ export interface Lost {
  * `continuations` (frames of call chains, and what else is a part of the record before) are among the comments. `records` counts what was parsed by the event's name, `unmapped` those that became no
  * event. `produced` events came of it.
  *
+ * `moved` records were put in the order of their times: they stand in the text behind newer ones.
+ *
  * `clock` is `time`, or `ticks` where the trace has whole numbers: then a "nanosecond" of its events is one tick.
  * `origin` seconds (or 10^9 ticks) were taken off every time, so that an uptime of more than 104 days stays exact.
  * `bytes` and `sha256` are of the file as it was given; `sha256` is empty until all of it was read.
@@ -48,6 +50,7 @@ export interface Census {
   readonly markers: number
   readonly comments: number
   readonly continuations: number
+  readonly moved: number
   readonly rejected: ReadonlyArray<Rejected>
   readonly records: Readonly<Record<string, number>>
   readonly unmapped: ReadonlyArray<Unmapped>
@@ -85,6 +88,7 @@ export class Counter {
   markers = 0
   comments = 0
   continuations = 0
+  moved = 0
   produced = 0
   bytes = 0
   sha256 = ""
@@ -128,6 +132,7 @@ export class Counter {
       markers: this.markers,
       comments: this.comments,
       continuations: this.continuations,
+      moved: this.moved,
       rejected: [...this.rejected].map(([reason, { count, lines }]) => ({ reason, count, lines: [...lines] })),
       records: Object.fromEntries(names.map((name, i) => [name, counts[i] ?? 0] as const).filter(([, n]) => n > 0)),
       unmapped: [...this.unmapped].map(([event, { count, lines }]) => ({ event, count, lines: [...lines] })),

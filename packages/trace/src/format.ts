@@ -135,6 +135,8 @@ export interface LineReader {
   readonly more?: (line: TraceLine) => Reading | undefined
   /** The text ends: every line held back is now given by `more`. */
   readonly end?: () => void
+  /** How many records so far were moved before newer ones that they stand behind. Absent where none ever is. */
+  readonly moved?: () => number
   /**
    * Whether values without 0x in fields that hold addresses are hexadecimal (`%lx`) in this text. Where it is absent,
    * one with a digit above 9 among the first lines makes them so.

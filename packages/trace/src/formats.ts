@@ -6,13 +6,14 @@
  *
  * @since 0.1.0
  */
+import { bpftrace, bpftraceJson } from "./bpftrace.ts"
 import type { Format, Reading } from "./format.ts"
 import { emptyLine } from "./format.ts"
 import { ftrace } from "./ftrace.ts"
 import { decode } from "./text.ts"
 
 /** The formats. Of two that read a text equally well, the first is taken. */
-export const FORMATS: ReadonlyArray<Format> = [ftrace]
+export const FORMATS: ReadonlyArray<Format> = [ftrace, bpftrace, bpftraceJson]
 
 /** Lines that a text gets to show its format. */
 export const SNIFFED_LINES = 400

@@ -64,7 +64,8 @@ const PROBES: Readonly<Record<string, Handler>> = {
   swap_publish: memslot.swapPublish,
   swap_slots_ret: memslot.swapSlotsRet,
   pf_stale: fault.pfStale,
-  pf_stale_ret: fault.pfStaleRet
+  pf_stale_ret: fault.pfStaleRet,
+  fault_state: fault.faultState
 }
 
 const pairs = (handler: Handler): Handler => (w, task) => {
@@ -132,6 +133,15 @@ const tables = () => {
   return { event, enter, exit }
 }
 
+const RECORDED = makeNumbering([
+  ...Object.keys(BARE),
+  ...Object.keys(PROBES),
+  ...SYSCALLS.flatMap(({ name }) => [`sys_enter_${name}`, `sys_exit_${name}`])
+])
+
+/** Whether a word is the name of a record that the mapping knows. */
+export const isRecorded = (bytes: Uint8Array, from: number, to: number): boolean => RECORDED.find(bytes, from, to) >= 0
+
 /** More names than this are counted together: a text with so many is no trace. */
 const MOST_NAMES = 4096
 const OTHER = "(other)"
@@ -194,7 +204,8 @@ export const makeMapper = (file: string, line: TraceLine): Mapper => {
 
 /** The task of the record; one that is new, or has another name, is announced. */
 const runnerOf = (w: Writer): Task => {
-  const { bytes, commFrom, commTo, host, pid } = w.line
+  const { bytes, commFrom, commTo, cpu, host, pid } = w.line
+  if (pid < 0 && cpu < 0) return w.cast.nobody
   const known = taskOf(w.cast, host, pid)
   if (known !== undefined) {
     if (!isRenamed(known, bytes, commFrom, commTo)) return known

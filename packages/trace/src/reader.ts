@@ -140,6 +140,7 @@ export const makeReader = (file: string, format: Format, counter: Counter = new 
 
   const take = (): ReadonlyArray<NewEvent<Event>> => {
     counter.produced = w.seq
+    counter.moved = lines.moved?.() ?? 0
     return drain(w)
   }
 

@@ -31,8 +31,10 @@ export interface Reorder<A extends Timed> {
   readonly restart: () => void
   /** Nothing follows. */
   readonly end: () => void
-  /** How many items overtook one that stood before them. */
+  /** How many items came later than one that is newer: each of them is moved before it. */
   readonly moved: () => number
+  /** The newest item of this run. */
+  readonly newest: () => A | undefined
 }
 
 export const makeReorder = <A extends Timed>(size: number = WINDOW): Reorder<A> => {
@@ -82,11 +84,13 @@ export const makeReorder = <A extends Timed>(size: number = WINDOW): Reorder<A> 
     end: () => {
       ended = true
     },
-    moved: () => moved
+    moved: () => moved,
+    newest: () => newest
   }
 }
 
-const isEarlier = (a: Timed, b: Timed): boolean => a.seconds < b.seconds || (a.seconds === b.seconds && a.nanos < b.nanos)
+const isEarlier = (a: Timed, b: Timed): boolean =>
+  a.seconds < b.seconds || (a.seconds === b.seconds && a.nanos < b.nanos)
 
 /** By run, then by time, then as they stood. */
 const isBefore = (a: Timed, b: Timed): boolean =>

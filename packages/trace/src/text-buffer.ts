@@ -16,7 +16,7 @@ export class TextBuffer {
     const more = to - from
     if (this.length + more > this.bytes.length) this.grow(this.length + more)
     // A short piece is copied faster by hand than by set(subarray()).
-    if (more < 32) for (let i = 0; i < more; i++) this.bytes[this.length + i] = bytes[from + i]!
+    if (more < 32) { for (let i = 0; i < more; i++) this.bytes[this.length + i] = bytes[from + i]! }
     else this.bytes.set(bytes.subarray(from, to), this.length)
     this.length += more
   }

@@ -69,10 +69,13 @@ export const cacheOf = (w: Writer, task: Task): Cache | undefined => {
   const known = w.cast.caches.get(pointer)
   if (known !== undefined) return known
   const cache = addCache(w.cast, pointer)
-  const text = `0x${hex32(f.high(F.gpc))}${hex32(f.low(F.gpc))}`
+  const text = pointerField(f, F.gpc)
   write(w, cache.stream, "observed", { _tag: "GpcSeen", thread: task.thread, gpc: cache.id, pointer: text })
   return cache
 }
+
+/** A kernel pointer, as text. */
+export const pointerField = (f: Fields, field: number): string => `0x${hex32(f.high(field))}${hex32(f.low(field))}`
 
 const hex32 = (half: number): string => (half >>> 0).toString(16).padStart(8, "0")
 
