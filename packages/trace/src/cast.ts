@@ -23,6 +23,30 @@ export interface Fault {
   readonly inHull: boolean
 }
 
+/** The calls that a task is in, as the function_graph tracer shows them. */
+export interface Graph {
+  /** Stands for the caches of calls whose arguments are not shown. */
+  unnamed: Cache | undefined
+  /** The refresh: whether kvm_gpc_refresh began it, which waits for the lock first, and the lookups in it. */
+  refresh: { readonly seq: number; readonly cache: Cache; readonly outer: boolean; lookups: number } | undefined
+  /** The cache of the check that it is in. */
+  checking: Cache | undefined
+  /** The operation on a cache that it is in. */
+  changing: boolean
+  /** Whether it is in range_start, and for which range. */
+  inStart: boolean
+  started: OpenRange | undefined
+}
+
+const noGraph = (): Graph => ({
+  unnamed: undefined,
+  refresh: undefined,
+  checking: undefined,
+  changing: false,
+  inStart: false,
+  started: undefined
+})
+
 /** A task, and what it is in the middle of. */
 export interface Task {
   readonly thread: number
@@ -45,6 +69,7 @@ export interface Task {
   swapping: Call | undefined
   /** Its invalidation is known from the start tracepoint only: the end is inferred. */
   untilReturn: OpenRange | undefined
+  readonly graph: Graph
   vm: Vm | undefined
   /** Position of the last event that its last record became; 0 where that became none. */
   said: number
@@ -136,6 +161,7 @@ const makeTask = (thread: number, pid: number, comm: Uint8Array): Task => ({
   resolved: 0,
   swapping: undefined,
   untilReturn: undefined,
+  graph: noGraph(),
   vm: undefined,
   said: 0
 })

@@ -153,6 +153,11 @@ export interface Format {
    * the header that its tool writes. The first line that a format knows for its own decides.
    */
   readonly owns: (line: string) => boolean
+  /**
+   * What a line of the first ones lacks to be read, and what to do about it; undefined where it lacks nothing. Absent in
+   * a format whose tool always writes all that is needed.
+   */
+  readonly lacks?: (line: string) => string | undefined
   /** A reader for one text. */
   readonly open: () => LineReader
 }

@@ -10,10 +10,11 @@ import { bpftrace, bpftraceJson } from "./bpftrace.ts"
 import type { Format, Reading } from "./format.ts"
 import { emptyLine } from "./format.ts"
 import { ftrace } from "./ftrace.ts"
+import { funcgraph } from "./funcgraph.ts"
 import { decode } from "./text.ts"
 
 /** The formats. Of two that read a text equally well, the first is taken. */
-export const FORMATS: ReadonlyArray<Format> = [ftrace, bpftrace, bpftraceJson]
+export const FORMATS: ReadonlyArray<Format> = [ftrace, bpftrace, bpftraceJson, funcgraph]
 
 /** Lines that a text gets to show its format. */
 export const SNIFFED_LINES = 400
@@ -31,10 +32,19 @@ export interface Score {
   readonly lines: number
 }
 
-/** What was found: the format, or the scores that were not enough. `lines` were looked at. */
+/** What the first line that lacks something lacks. */
+export interface Lack {
+  readonly what: string
+  readonly line: number
+}
+
+/**
+ * What was found: the format, or the scores that were not enough, and what the lines lack that one could have read.
+ * `lines` were looked at.
+ */
 export type Recognition =
   | { readonly format: Format; readonly lines: number }
-  | { readonly scores: ReadonlyArray<Score>; readonly lines: number }
+  | { readonly scores: ReadonlyArray<Score>; readonly lack: Lack | undefined; readonly lines: number }
 
 /** Looks at the first lines of `bytes`. `whole`: there are no more bytes, so that a last line without its end is one. */
 export const recognise = (
@@ -43,14 +53,27 @@ export const recognise = (
   formats: ReadonlyArray<Format> = FORMATS
 ): Recognition => {
   const lines = firstLines(bytes, whole)
-  for (const [from, to] of lines) {
-    const text = decode(bytes, from, Math.min(to, from + LONGEST_SEEN))
+  const texts = lines.map(([from, to]) => decode(bytes, from, Math.min(to, from + LONGEST_SEEN)))
+  for (const text of texts) {
     const format = formats.find((format) => format.owns(text))
-    if (format !== undefined) return { format, lines: lines.length }
+    if (format === undefined) continue
+    const lack = lackOf([format], texts)
+    return lack === undefined ? { format, lines: lines.length } : { scores: [], lack, lines: lines.length }
   }
   const scores = formats.map((format) => scoreOf(format, bytes, lines))
   const best = scores.reduce((a, b) => shareOf(b) > shareOf(a) ? b : a)
-  return shareOf(best) > ENOUGH ? { format: best.format, lines: lines.length } : { scores, lines: lines.length }
+  if (shareOf(best) > ENOUGH) return { format: best.format, lines: lines.length }
+  return { scores, lack: lackOf(formats, texts), lines: lines.length }
+}
+
+const lackOf = (formats: ReadonlyArray<Format>, texts: ReadonlyArray<string>): Lack | undefined => {
+  for (const [i, text] of texts.entries()) {
+    for (const { lacks } of formats) {
+      const what = lacks?.(text)
+      if (what !== undefined) return { what, line: i + 1 }
+    }
+  }
+  return undefined
 }
 
 type Bounds = readonly [from: number, to: number]

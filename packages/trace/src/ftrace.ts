@@ -157,7 +157,7 @@ const skipSpaces = (bytes: Uint8Array, at: number, to: number): number => {
 }
 
 /** Reads the event's name: `NAME: BODY`, `NAME(BODY)` of a syscall entered, `NAME -> BODY` of a syscall left. */
-const readPayload = (bytes: Uint8Array, at: number, to: number, line: TraceLine): boolean => {
+export const readPayload = (bytes: Uint8Array, at: number, to: number, line: TraceLine): boolean => {
   let i = at
   while (i < to && isWord(bytes[i]!)) i++
   if (i === at) return false

@@ -113,7 +113,7 @@ const rangeToEnd = (w: Writer, task: Task, vm: string, start: number, end: numbe
   )
 
 /** The invalidation of a task that range_end is at work on. */
-const endingRange = (w: Writer, task: Task): OpenRange | undefined =>
+export const endingRange = (w: Writer, task: Task): OpenRange | undefined =>
   w.ranges.byThread.get(task.thread)?.findLast((range) => range.ended !== undefined)
 
 /** kvm_mmu_invalidate_end, just before `mmu_invalidate_seq++` and `mmu_invalidate_in_progress--`. */
@@ -161,14 +161,17 @@ export const kvmUnmapHvaRange = (w: Writer, task: Task): boolean => {
   const f = w.fields
   if (w.probed) return true
   if (!f.has(F.start) || !f.has(F.end)) return false
-  endInferred(w, task)
+  const { graph } = task
+  if (graph.inStart && graph.started !== undefined) return true
+  if (!w.endsShown) endInferred(w, task)
   const vm = vmOf(w, task)
   callStart(w, task, vm, "UNMAP")
   const range = openRange(w, task)!
   const count = rangesOf(w.ranges, vm.stream).counted + 1
   const incremented = { _tag: "CountIncremented", thread: task.thread, count } as const
   writeRange(w, vm.stream, "inferred", incremented, range.started.seq, range.started.seq)
-  task.untilReturn = range
+  if (!w.endsShown) task.untilReturn = range
+  if (graph.inStart) graph.started = range
   return true
 }
 
@@ -178,12 +181,23 @@ export const endInferred = (w: Writer, task: Task): void => {
   if (range === undefined) return
   task.untilReturn = undefined
   if (range.ended !== undefined || w.probed) return
-  const corr = range.started.seq
+  callEnd(w, task, range)
+  returnEnd(w, task, range)
+}
+
+/** range_end is called for a range that the record does not name. */
+export const callEnd = (w: Writer, task: Task, range: OpenRange): void => {
+  const bounds = { thread: task.thread, start: range.start, end: range.end }
+  writeRange(w, range.vm, "inferred", { _tag: "EndCalled", ...bounds }, range.started.seq)
+}
+
+/** That range_end is over: the count was lowered within it. */
+export const returnEnd = (w: Writer, task: Task, range: OpenRange): void => {
   const bounds = { thread: task.thread, start: range.start, end: range.end }
   const count = Math.max(0, rangesOf(w.ranges, range.vm).counted - 1)
-  writeRange(w, range.vm, "inferred", { _tag: "EndCalled", ...bounds }, corr)
-  writeRange(w, range.vm, "inferred", { _tag: "CountDecremented", thread: task.thread, count }, corr)
-  writeRange(w, range.vm, "inferred", { _tag: "EndReturned", ...bounds }, corr)
+  const lowered = { _tag: "CountDecremented", thread: task.thread, count } as const
+  writeRange(w, range.vm, "inferred", lowered, range.started.seq)
+  writeRange(w, range.vm, "inferred", { _tag: "EndReturned", ...bounds }, range.started.seq)
 }
 
 /** The increment that keeps a refresh of `hva` waiting: of a range that holds it, or else of the oldest in flight. */

@@ -19,6 +19,7 @@ import { F, makeFields } from "./fields.ts"
 import type { TraceLine } from "./format.ts"
 import * as fault from "./map-fault.ts"
 import * as gpc from "./map-gpc.ts"
+import * as graph from "./map-graph.ts"
 import * as memslot from "./map-memslot.ts"
 import * as notifier from "./map-notifier.ts"
 import { entered, left, SYSCALLS } from "./map-syscall.ts"
@@ -130,8 +131,15 @@ const tables = () => {
     enter.set(`sys_${syscall.name}`, args(entered(syscall)))
     exit.set(`sys_${syscall.name}`, returned)
   }
+  for (const [name, { entered, left }] of Object.entries(graph.FUNCTIONS)) {
+    enter.set(name, pairs(entered))
+    exit.set(name, pairs(left))
+  }
   return { event, enter, exit }
 }
+
+/** Whether a function is one whose calls the mapping knows. */
+export const isGraphed = (name: string): boolean => Object.hasOwn(graph.FUNCTIONS, name)
 
 const RECORDED = makeNumbering([
   ...Object.keys(BARE),
@@ -175,7 +183,8 @@ export const makeMapper = (file: string, line: TraceLine): Mapper => {
     seq: 0,
     t: 0,
     src: undefined,
-    probed: false
+    probed: false,
+    endsShown: false
   }
 
   const numberOf = (): number => {

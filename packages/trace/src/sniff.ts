@@ -57,6 +57,7 @@ export const sniff = (file: string, bytes: Uint8Array, whole: boolean): Format |
   }
   const found = recognise(bytes, whole)
   if ("format" in found) return found.format
+  if (found.lack !== undefined) return { problem: "unsupported", expected: found.lack.what, line: found.lack.line }
   const nul = bytes.indexOf(0)
   if (nul >= 0) return { problem: "binary", expected: `a NUL byte; ${textAdvice} (${formats})`, byte: nul }
   const seen = found.lines < SNIFFED_LINES && whole ? `its ${found.lines}` : `the first ${found.lines}`

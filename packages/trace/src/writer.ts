@@ -16,7 +16,8 @@ import type { TraceLine } from "./format.ts"
 
 /**
  * The state of a mapping. `seq` is the position of the event written last; `t` and `src` are the record's. `probed`:
- * the text has records of the notifier's own functions, so that nothing about them needs to be inferred.
+ * the text has records of the notifier's own functions, so that nothing about them needs to be inferred. `endsShown`: it
+ * shows the calls of range_end.
  */
 export interface Writer {
   readonly file: string
@@ -29,6 +30,7 @@ export interface Writer {
   t: number
   src: Source | undefined
   probed: boolean
+  endsShown: boolean
 }
 
 type How = NewEvent<Event>["how"]
