@@ -139,10 +139,10 @@ describe("a line of anybody's program", () => {
   })
 })
 
-describe("what bpftrace says itself", () => {
-  const on = <A>(text: string, read: (bytes: Uint8Array, from: number, to: number) => A) =>
-    read(bytesOf(text), 0, text.length)
+const on = <A>(text: string, read: (bytes: Uint8Array, from: number, to: number) => A) =>
+  read(bytesOf(text), 0, text.length)
 
+describe("what bpftrace says itself", () => {
   it.each([
     ["Lost 4595 events", 4595],
     ["WARNING: Lost 3 events", 3],

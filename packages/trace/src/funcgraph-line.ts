@@ -178,7 +178,7 @@ const readTask = (bytes: Uint8Array, from: number, to: number, graph: GraphLine)
   return false
 }
 
-const MARKS: ReadonlySet<number | undefined> = new Set([...bytesOf("+!#*@$")])
+const MARKS: ReadonlySet<number | undefined> = new Set(bytesOf("+!#*@$"))
 const MICROSECONDS = bytesOf(" us")
 
 /** Reads `[MARK] [DURATION us] |  CALL`. */

@@ -29,6 +29,10 @@ const at = (micros: number, cpu: number, depth: number, call: string, duration =
     "  ".repeat(depth)
   }${call}`
 
+/** The same without the task's column. */
+const taskless = (micros: number, call: string) =>
+  `    0.${String(micros).padStart(6, "0")} |   1)               |  ${call}`
+
 describe("the text of function_graph", () => {
   it("tells the laps of a refresh, how long it took and what came of it", () => {
     const { census, events } = load(
@@ -131,21 +135,19 @@ describe("the text of function_graph", () => {
   })
 
   it("keeps a stack for every task, and knows who runs from the switches", () => {
-    const line = (micros: number, call: string) =>
-      `    0.${String(micros).padStart(6, "0")} |   1)               |  ${call}`
     const { census, events } = load(
-      line(1, "one() {"),
+      taskless(1, "one() {"),
       " ------------------------------------------",
       " 1)   CPU 0/K-10    =>    vmm-11   ",
       " ------------------------------------------",
       "",
-      line(2, "kvm_gpc_refresh() {"),
+      taskless(2, "kvm_gpc_refresh() {"),
       " 1)    vmm-11    =>   CPU 0/K-10   ",
-      line(3, "two() {"),
-      line(4, "}"),
+      taskless(3, "two() {"),
+      taskless(4, "}"),
       " 1)   CPU 0/K-10    =>    vmm-11   ",
-      line(5, "}"),
-      line(6, "}")
+      taskless(5, "}"),
+      taskless(6, "}")
     )
     assert.deepStrictEqual(outline(events), ["2 RefreshEntered", "5 RefreshReturned (inferred)"])
     assert.deepStrictEqual(census.records, { one: 1, kvm_gpc_refresh: 2, two: 2 })

@@ -1,0 +1,81 @@
+/**
+ * A line as somebody pasted it: quoted with `> `, coloured by a terminal, stamped by dmesg, with no-break spaces and tabs.
+ *
+ * @since 0.1.0
+ */
+import { isDigit, isHexDigit, skipDigits, skipSpaces } from "./scan.ts"
+import type { TextBuffer } from "./text-buffer.ts"
+
+const TAB = 9
+const ESCAPE = 27
+const SPACE = 32
+const DOT = 46
+const LESS = 60
+const GREATER = 62
+const OPEN_BRACKET = 91
+const CLOSE_BRACKET = 93
+
+/** Where the text begins behind its marks of quotation, `> > `. */
+export const skipQuotes = (bytes: Uint8Array, from: number, to: number): number => {
+  let i = from
+  for (;;) {
+    const mark = i < to && bytes[i] === SPACE ? i + 1 : i
+    if (mark >= to || bytes[mark] !== GREATER) break
+    i = mark + 1
+  }
+  return i > from && i < to && bytes[i] === SPACE ? i + 1 : i
+}
+
+/** How many marks of quotation stand in front. */
+export const depthOf = (bytes: Uint8Array, from: number, to: number): number => {
+  let depth = 0
+  for (let i = from, end = skipQuotes(bytes, from, to); i < end; i++) if (bytes[i] === GREATER) depth++
+  return depth
+}
+
+/** Where the text begins behind a stamp of printk, `<4>[   12.345678][  T123] `, or `from` where there is none. */
+export const skipStamp = (bytes: Uint8Array, from: number, to: number): number => {
+  let i = from
+  if (bytes[i] === LESS && isDigit(bytes[i + 1])) {
+    i = skipDigits(bytes, i + 1, to)
+    if (bytes[i++] !== GREATER) return from
+  }
+  if (bytes[i] !== OPEN_BRACKET) return from
+  const seconds = skipSpaces(bytes, i + 1, to)
+  const dot = skipDigits(bytes, seconds, to)
+  const end = skipDigits(bytes, dot + 1, to)
+  if (dot === seconds || bytes[dot] !== DOT || end - dot !== 7 || bytes[end] !== CLOSE_BRACKET) return from
+  i = end + 1
+  if (bytes[i] === OPEN_BRACKET) {
+    const id = skipSpaces(bytes, i + 1, to)
+    const idTo = bytes[id] === 84 || bytes[id] === 67 ? skipDigits(bytes, id + 1, to) : id
+    if (idTo === id || bytes[idTo] !== CLOSE_BRACKET) return from
+    i = idTo + 1
+  }
+  return bytes[i] === SPACE ? i + 1 : i === to ? i : from
+}
+
+/** Adds a line without colours, its tabs and no-break spaces as spaces. The tab in front of an address of perf stays. */
+export const addPlain = (bytes: Uint8Array, from: number, to: number, buffer: TextBuffer): void => {
+  let i = from
+  if (bytes[i] === TAB && isHexDigit(bytes[skipSpaces(bytes, i, to)])) buffer.addByte(bytes[i++]!)
+  while (i < to) {
+    const c = bytes[i]!
+    if (c === ESCAPE) i = skipEscape(bytes, i, to)
+    else if (c === 0xc2 && bytes[i + 1] === 0xa0 && i + 1 < to) {
+      buffer.addByte(SPACE)
+      i += 2
+    } else {
+      buffer.addByte(c === TAB ? SPACE : c)
+      i++
+    }
+  }
+}
+
+/** Behind a sequence that begins with ESC: `ESC [ 1 ; 31 m`. */
+const skipEscape = (bytes: Uint8Array, at: number, to: number): number => {
+  if (bytes[at + 1] !== OPEN_BRACKET) return at + 1
+  let i = at + 2
+  while (i < to && bytes[i]! >= 0x20 && bytes[i]! < 0x40) i++
+  return Math.min(to, i + 1)
+}
