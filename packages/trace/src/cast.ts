@@ -95,23 +95,39 @@ const STRUCT_KVM_BYTES = 65_536
 
 const UNNAMED = new TextEncoder().encode("<...>")
 
+/** How many there are of each, over all machines: their numbers are dense. */
+interface Numbers {
+  threads: number
+  caches: number
+  vms: number
+}
+
+/** Who is on one machine: pids and pointers mean nothing on another. */
 export interface Cast {
   readonly tasks: Map<number, Task>
   readonly caches: Map<number, Cache>
   readonly vms: Array<Vm>
+  readonly numbers: Numbers
 }
 
-export const emptyCast = (): Cast => ({ tasks: new Map(), caches: new Map(), vms: [] })
+const castWith = (numbers: Numbers): Cast => ({ tasks: new Map(), caches: new Map(), vms: [], numbers })
 
-/** The pids of different machines are different tasks; a pid has at most ten digits. */
-const keyOf = (host: number, pid: number): number => host * 2 ** 34 + pid
-
-/** The task of a pid on a machine, if it was seen. */
-export const taskOf = (cast: Cast, host: number, pid: number): Task | undefined => cast.tasks.get(keyOf(host, pid))
+/** The casts of all machines, each made when its machine is first named. */
+export const makeCasts = (): (machine: string) => Cast => {
+  const numbers = { threads: 0, caches: 0, vms: 0 }
+  const casts = new Map<string, Cast>()
+  return (machine) => {
+    const known = casts.get(machine)
+    if (known !== undefined) return known
+    const cast = castWith(numbers)
+    casts.set(machine, cast)
+    return cast
+  }
+}
 
 /** Adds a task that is seen for the first time. */
-export const addTask = (cast: Cast, host: number, pid: number, comm: Uint8Array): Task => {
-  const thread = cast.tasks.size
+export const addTask = (cast: Cast, pid: number, comm: Uint8Array): Task => {
+  const thread = cast.numbers.threads++
   const task: Task = {
     thread,
     pid,
@@ -129,7 +145,7 @@ export const addTask = (cast: Cast, host: number, pid: number, comm: Uint8Array)
     vm: undefined,
     said: 0
   }
-  cast.tasks.set(keyOf(host, pid), task)
+  cast.tasks.set(pid, task)
   return task
 }
 
@@ -142,7 +158,7 @@ export const commOf = (task: Task): string => decode(task.comm, 0, task.comm.len
 
 /** Adds a cache that is seen for the first time. */
 export const addCache = (cast: Cast, pointer: number): Cache => {
-  const id = cast.caches.size
+  const id = cast.numbers.caches++
   const cache: Cache = {
     id,
     stream: `gpc/${id}`,
@@ -158,7 +174,7 @@ export const addCache = (cast: Cast, pointer: number): Cache => {
 }
 
 const addVm = (cast: Cast): Vm => {
-  const id = cast.vms.length
+  const id = cast.numbers.vms++
   const vm: Vm = {
     id,
     stream: `mn/${id}`,
