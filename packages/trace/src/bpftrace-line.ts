@@ -16,7 +16,7 @@
  * @since 0.1.0
  */
 import type { TraceLine } from "./format.ts"
-import { isDigit, isIdentifier, isSpace, numberOf, skipDigits, skipIdentifier, skipSpaces, trimEnd } from "./scan.ts"
+import { isBlankAt, isDigit, isIdentifier, numberIn, skipBlanks, skipDigits, skipIdentifier, trimEnd } from "./scan.ts"
 import { bytesOf, isText, startsWith } from "./text.ts"
 
 const QUOTE = 34
@@ -44,13 +44,13 @@ export const readCanonical = (bytes: Uint8Array, from: number, to: number, line:
     if (bytes[close] !== QUOTE || bytes[close + 1] !== 32) continue
     const name = close + 2
     const nameTo = skipIdentifier(bytes, name, to)
-    if (nameTo === name || (nameTo < to && !isSpace(bytes[nameTo]))) continue
+    if (nameTo === name || (nameTo < to && !isBlankAt(bytes[nameTo]))) continue
     line.bytes = bytes
     line.commFrom = quote + 1
     line.commTo = close
     line.nameFrom = name
     line.nameTo = nameTo
-    line.bodyFrom = skipSpaces(bytes, nameTo, to)
+    line.bodyFrom = skipBlanks(bytes, nameTo, to)
     line.bodyTo = to
     return true
   }
@@ -59,7 +59,7 @@ export const readCanonical = (bytes: Uint8Array, from: number, to: number, line:
 
 /** Reads `TIME CPU PID TID "`, with a count of `uniq -c` in front of it or none; gives where the `"` stands, or -1. */
 const readNumbers = (bytes: Uint8Array, from: number, to: number, line: TraceLine): number => {
-  let i = skipSpaces(bytes, from, to)
+  let i = skipBlanks(bytes, from, to)
   let quote = i
   while (quote < to && bytes[quote] !== QUOTE) quote++
   if (quote - i > 90 || quote === to || bytes[quote - 1] !== 32) return -1
@@ -71,26 +71,26 @@ const readNumbers = (bytes: Uint8Array, from: number, to: number, line: TraceLin
     if (end === i || n === 5 || bytes[end] !== 32) return -1
     starts[n] = i
     ends[n++] = end
-    i = skipSpaces(bytes, end, quote)
+    i = skipBlanks(bytes, end, quote)
   }
   if (n < 4) return -1
   const first = n - 4
-  line.repeat = first === 1 ? numberOf(bytes, starts[0]!, ends[0]!) : 1
+  line.repeat = first === 1 ? numberIn(bytes, starts[0]!, ends[0]!) : 1
   const [time, cpu, pid, tid] = [first, first + 1, first + 2, first + 3] as const
   if (ends[time]! - starts[time]! > 20 || ends[cpu]! - starts[cpu]! > 6) return -1
   if (ends[pid]! - starts[pid]! > 10 || ends[tid]! - starts[tid]! > 10 || ends[0]! - starts[0]! > 20) return -1
   setNanos(bytes, starts[time]!, ends[time]!, line)
-  line.cpu = numberOf(bytes, starts[cpu]!, ends[cpu]!)
-  line.tgid = numberOf(bytes, starts[pid]!, ends[pid]!)
-  line.pid = numberOf(bytes, starts[tid]!, ends[tid]!)
+  line.cpu = numberIn(bytes, starts[cpu]!, ends[cpu]!)
+  line.tgid = numberIn(bytes, starts[pid]!, ends[pid]!)
+  line.pid = numberIn(bytes, starts[tid]!, ends[tid]!)
   return quote
 }
 
 /** Sets the time from a number of ns, of any length. */
 const setNanos = (bytes: Uint8Array, from: number, to: number, line: TraceLine): void => {
   const split = Math.max(from, to - 9)
-  line.seconds = numberOf(bytes, from, split)
-  line.nanos = numberOf(bytes, split, to)
+  line.seconds = numberIn(bytes, from, split)
+  line.nanos = numberIn(bytes, split, to)
   line.digits = 9
 }
 
@@ -117,7 +117,7 @@ export const readFree = (
   isKnown: IsKnown,
   line: TraceLine
 ): BpftraceRejection | undefined => {
-  const start = skipSpaces(bytes, from, to)
+  const start = skipBlanks(bytes, from, to)
   const end = trimEnd(bytes, start, to)
   line.bytes = bytes
   line.nameTo = line.nameFrom = -1
@@ -130,9 +130,9 @@ export const readFree = (
       known++
       line.nameFrom = token
       line.nameTo = nameTo
-      line.bodyFrom = skipSpaces(bytes, stop, end)
+      line.bodyFrom = skipBlanks(bytes, stop, end)
     }
-    token = skipSpaces(bytes, stop, end)
+    token = skipBlanks(bytes, stop, end)
   }
   if (known === 0) return "no event that is known"
   if (known > 1) return "two events in one line"
@@ -144,7 +144,7 @@ export const readFree = (
 
 const endOfToken = (bytes: Uint8Array, at: number, to: number): number => {
   let i = at
-  while (i < to && !isSpace(bytes[i])) i++
+  while (i < to && !isBlankAt(bytes[i])) i++
   return i
 }
 
@@ -152,15 +152,15 @@ const endOfToken = (bytes: Uint8Array, at: number, to: number): number => {
 const setLeadingTime = (bytes: Uint8Array, from: number, to: number, line: TraceLine): void => {
   const end = skipDigits(bytes, from, to)
   if (bytes[end] === DOT) setSeconds(bytes, from, end, to, line)
-  else if (isSpace(bytes[end]) && end - from >= SHORTEST_TIME && end - from <= 20) setNanos(bytes, from, end, line)
+  else if (isBlankAt(bytes[end]) && end - from >= SHORTEST_TIME && end - from <= 20) setNanos(bytes, from, end, line)
 }
 
 const setSeconds = (bytes: Uint8Array, from: number, dot: number, to: number, line: TraceLine): void => {
   const end = skipDigits(bytes, dot + 1, to)
   const digits = end - dot - 1
   if ((digits !== 6 && digits !== 9) || dot === from || dot - from > 12) return
-  line.seconds = numberOf(bytes, from, dot)
-  line.nanos = numberOf(bytes, dot + 1, end) * (digits === 6 ? 1000 : 1)
+  line.seconds = numberIn(bytes, from, dot)
+  line.nanos = numberIn(bytes, dot + 1, end) * (digits === 6 ? 1000 : 1)
   line.digits = digits
 }
 
@@ -189,13 +189,13 @@ const readOwnFields = (bytes: Uint8Array, line: TraceLine): BpftraceRejection | 
     let valueTo = endOfToken(bytes, value, line.bodyTo)
     if (valueTo === value) return "no event that is known"
     fields++
-    const next = skipSpaces(bytes, valueTo, line.bodyTo)
+    const next = skipBlanks(bytes, valueTo, line.bodyTo)
     if (bytes[valueTo - 1] === COMMA) valueTo--
     const digits = skipDigits(bytes, value, valueTo)
     if (digits === valueTo && digits > value && digits - value <= 20) {
-      if (isText(bytes, i, nameTo, TID)) tid = numberOf(bytes, value, valueTo)
-      else if (isText(bytes, i, nameTo, PID)) line.tgid = numberOf(bytes, value, valueTo)
-      else if (isText(bytes, i, nameTo, CPU)) line.cpu = numberOf(bytes, value, valueTo)
+      if (isText(bytes, i, nameTo, TID)) tid = numberIn(bytes, value, valueTo)
+      else if (isText(bytes, i, nameTo, PID)) line.tgid = numberIn(bytes, value, valueTo)
+      else if (isText(bytes, i, nameTo, CPU)) line.cpu = numberIn(bytes, value, valueTo)
       else if (TIMES.some((name) => isText(bytes, i, nameTo, name))) setNanos(bytes, value, valueTo, line)
     }
     i = next
@@ -229,7 +229,7 @@ export const readLost = (bytes: Uint8Array, from: number, to: number): number =>
   if (!startsWith(bytes, at, to, LOST)) return -1
   const digits = skipDigits(bytes, at + LOST.length, to)
   const whole = digits > at + LOST.length && isText(bytes, digits, trimEnd(bytes, digits, to), EVENTS)
-  return whole && digits - at <= 20 ? numberOf(bytes, at + LOST.length, digits) : -1
+  return whole && digits - at <= 20 ? numberIn(bytes, at + LOST.length, digits) : -1
 }
 
 /** Whether a line is `Attaching N probes...`: a run of a program begins. */
@@ -244,11 +244,11 @@ export const isAttaching = (bytes: Uint8Array, from: number, to: number): boolea
 
 /** Whether a line is one of a map, `@name[key]: value`, or of a histogram, `[4K, 8K)   14 |@@@@   |`. */
 export const isMap = (bytes: Uint8Array, from: number, to: number): boolean => {
-  const start = skipSpaces(bytes, from, to)
+  const start = skipBlanks(bytes, from, to)
   if (bytes[start] === 64) return true
   const bar = trimEnd(bytes, start, to) - 1
   if (bytes[bar] !== 124 || (bytes[start] !== 91 && bytes[start] !== 40)) return false
   let close = start
   while (close < bar && bytes[close] !== 93 && bytes[close] !== 41) close++
-  return isDigit(bytes[skipSpaces(bytes, close + 1, bar)])
+  return isDigit(bytes[skipBlanks(bytes, close + 1, bar)])
 }

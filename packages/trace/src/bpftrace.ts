@@ -13,20 +13,19 @@ import { isAttaching, isMap, readCanonical, readFree, readLost } from "./bpftrac
 import { emptyFaultState, END, IN_PROGRESS, readFaultState, SEQ, START, VCPU } from "./fault-state.ts"
 import type { FaultState } from "./fault-state.ts"
 import { AGAIN, COMMENT, CONTINUATION, emptyLine, HELD, marker, RECORD, rejected } from "./format.ts"
-import type { Form, Format, LineReader, Loss, Reading, TraceLine } from "./format.ts"
+import type { Format, LineReader, Loss, Reading, TraceLine } from "./format.ts"
 import { addString, findMember } from "./json-line.ts"
 import type { Bounds } from "./json-line.ts"
 import { LONGEST_LINE } from "./lines.ts"
 import { isRecorded } from "./mapper.ts"
 import { makeReorder } from "./reorder.ts"
 import type { Timed } from "./reorder.ts"
-import { isSpace, numberOf, skipDigits, skipSpaces } from "./scan.ts"
+import { isBlankAt, numberIn, skipBlanks, skipDigits } from "./scan.ts"
 import { TextBuffer } from "./text-buffer.ts"
 import { bytesOf, isText } from "./text.ts"
 
 const HASH = 35
 const LF = 10
-const EQUALS = 61
 
 /** A record that waits for its turn, with a copy of its parts: name of the task, of the event, body. */
 interface Held extends Timed {
@@ -38,7 +37,6 @@ interface Held extends Timed {
   readonly tgid: number
   readonly cpu: number
   readonly digits: TraceLine["digits"]
-  readonly form: Form
   readonly repeat: number
   /** Another record of its line was held before. */
   readonly again: boolean
@@ -99,7 +97,7 @@ const makePrinted = (): Printed => {
   }
 
   /** Holds the record whose parts are in `text` up to `commTo`, `nameTo` and its end. */
-  const hold = (number: number, again: boolean, commTo: number, nameTo: number, form: Form): Reading => {
+  const hold = (number: number, again: boolean, commTo: number, nameTo: number): Reading => {
     const problem = settleTime()
     if (problem !== undefined) return problem
     window.push({
@@ -115,7 +113,6 @@ const makePrinted = (): Printed => {
       tgid: line.tgid,
       cpu: line.cpu,
       digits: clock === "ordinal" ? 0 : 9,
-      form,
       repeat: line.repeat,
       again,
       loss: undefined
@@ -129,11 +126,10 @@ const makePrinted = (): Printed => {
     if (line.commFrom < 0) text.addAll(UNNAMED)
     else text.add(bytes, line.commFrom, line.commTo)
     const commTo = text.length
-    const form = addName(bytes, line.nameFrom, line.nameTo, text)
+    text.add(bytes, line.nameFrom, line.nameTo)
     const nameTo = text.length
-    if (form === "event") text.add(bytes, line.bodyFrom, line.bodyTo)
-    else addSyscall(bytes, line.bodyFrom, line.bodyTo, form, text)
-    return hold(number, again, commTo, nameTo, form)
+    text.add(bytes, line.bodyFrom, line.bodyTo)
+    return hold(number, again, commTo, nameTo)
   }
 
   const holdFault = (bytes: Uint8Array, number: number, again: boolean): Reading => {
@@ -149,7 +145,7 @@ const makePrinted = (): Printed => {
     else text.add(bytes, fault.nameFrom, fault.nameTo)
     const nameTo = text.length
     if (fault.told) addValues(bytes, fault, text)
-    return hold(number, again, UNNAMED.length, nameTo, "event")
+    return hold(number, again, UNNAMED.length, nameTo)
   }
 
   const lose = (number: number, count: number): Reading => {
@@ -203,7 +199,7 @@ const makePrinted = (): Printed => {
     into.seconds = held.seconds
     into.nanos = held.nanos
     into.digits = held.digits
-    into.form = held.form
+    into.form = "event"
     into.repeat = held.repeat
     return held.again ? AGAIN : RECORD
   }
@@ -221,18 +217,17 @@ const NOTHING = {
   tgid: -1,
   cpu: -1,
   digits: 0,
-  form: "event",
   repeat: 1,
   again: false
 } as const
 
 /** Reads the count of `uniq -c` in front of a line; gives where the line begins. */
 const readCount = (bytes: Uint8Array, from: number, to: number, line: TraceLine): number => {
-  const digits = skipSpaces(bytes, from, to)
+  const digits = skipBlanks(bytes, from, to)
   const end = skipDigits(bytes, digits, to)
-  if (end === digits || end - digits > 15 || !isSpace(bytes[end])) return digits
-  line.repeat = numberOf(bytes, digits, end)
-  return skipSpaces(bytes, end, to)
+  if (end === digits || end - digits > 15 || !isBlankAt(bytes[end])) return digits
+  line.repeat = numberIn(bytes, digits, end)
+  return skipBlanks(bytes, end, to)
 }
 
 /** How ftrace shows a task whose name it does not know. */
@@ -254,46 +249,6 @@ const addValues = (bytes: Uint8Array, fault: FaultState, text: TextBuffer): void
     text.add(bytes, fault.from[value]!, fault.to[value]!)
   }
 }
-
-const SYSCALL = bytesOf("sys_")
-const ENTER = bytesOf("sys_enter_")
-const EXIT = bytesOf("sys_exit_")
-
-/** Adds the name of an event: a syscall's is the same whether it is entered or left. */
-const addName = (bytes: Uint8Array, from: number, to: number, text: TextBuffer): Form => {
-  for (const [head, form] of [[ENTER, "enter"], [EXIT, "exit"]] as const) {
-    if (to - from <= head.length || !isText(bytes, from, from + head.length, head)) continue
-    text.addAll(SYSCALL)
-    text.add(bytes, from + head.length, to)
-    return form
-  }
-  text.add(bytes, from, to)
-  return "event"
-}
-
-/** Adds the arguments of a syscall, `name=value …`, as ftrace shows them, or the value it returned. */
-const addSyscall = (bytes: Uint8Array, from: number, to: number, form: Form, text: TextBuffer): void => {
-  let i = from
-  while (i < to) {
-    let end = i
-    while (end < to && !isSpace(bytes[end])) end++
-    let equals = i
-    while (equals < end && bytes[equals] !== EQUALS) equals++
-    if (equals < end) {
-      if (form === "enter") {
-        text.add(bytes, i, equals)
-        text.addAscii(": ")
-      }
-      text.addAscii(hexOf(new TextDecoder().decode(bytes.subarray(equals + 1, end))))
-      if (form === "exit") return
-      text.addAscii(", ")
-    }
-    i = skipSpaces(bytes, end, to)
-  }
-}
-
-const hexOf = (value: string): string =>
-  /^-?\d{1,19}$/.test(value) ? `0x${BigInt.asUintN(64, BigInt(value)).toString(16)}` : value
 
 const open = (): LineReader & { readonly bareHex: true } => {
   const printed = makePrinted()
@@ -376,7 +331,7 @@ const openJson = (): LineReader & { readonly bareHex: true } => {
       const { from: dataFrom, to: dataTo } = data
       const told = findMember(bytes, dataFrom, dataTo, EVENTS, data)
       const whole = told && data.to - data.from <= 15 && skipDigits(bytes, data.from, data.to) === data.to
-      return printed.lose(number, whole ? numberOf(bytes, data.from, data.to) : -1)
+      return printed.lose(number, whole ? numberIn(bytes, data.from, data.to) : -1)
     }
     return KINDS.some(is) ? COMMENT : NO_JSON
   }

@@ -31,7 +31,7 @@ export interface Graph {
   refresh: { readonly seq: number; readonly cache: Cache; readonly outer: boolean; lookups: number } | undefined
   /** The cache of the check that it is in. */
   checking: Cache | undefined
-  /** The operation on a cache that it is in. */
+  /** Whether it is in an operation on a cache that is named. */
   changing: boolean
   /** Whether it is in range_start, and for which range. */
   inStart: boolean
@@ -120,30 +120,50 @@ const STRUCT_KVM_BYTES = 65_536
 
 const UNNAMED = new TextEncoder().encode("<...>")
 
+/** How many there are of each, over all machines: their numbers are dense. */
+interface Numbers {
+  threads: number
+  caches: number
+  vms: number
+}
+
+/** Who is on one machine: pids and pointers mean nothing on another. */
 export interface Cast {
   readonly tasks: Map<number, Task>
   readonly caches: Map<number, Cache>
   readonly vms: Array<Vm>
-  /** Stands for the task of a record that names none. */
+  readonly numbers: Numbers
+  /** Stands for the task of a record that tells neither a task nor a CPU. */
   readonly nobody: Task
 }
 
-export const emptyCast = (): Cast => ({ tasks: new Map(), caches: new Map(), vms: [], nobody: makeNobody() })
+const castWith = (numbers: Numbers): Cast => ({
+  tasks: new Map(),
+  caches: new Map(),
+  vms: [],
+  numbers,
+  nobody: { ...makeTask(NO_THREAD, -1, new Uint8Array(0)), stream: "audit/0" }
+})
 
 const NO_THREAD = -1
 
-const makeNobody = (): Task => ({ ...makeTask(NO_THREAD, -1, new Uint8Array(0)), stream: "audit/0" })
-
-/** The pids of different machines are different tasks; a pid has at most ten digits. */
-const keyOf = (host: number, pid: number): number => host * 2 ** 34 + pid
-
-/** The task of a pid on a machine, if it was seen. */
-export const taskOf = (cast: Cast, host: number, pid: number): Task | undefined => cast.tasks.get(keyOf(host, pid))
+/** The casts of all machines, each made when its machine is first named. */
+export const makeCasts = (): (machine: string) => Cast => {
+  const numbers = { threads: 0, caches: 0, vms: 0 }
+  const casts = new Map<string, Cast>()
+  return (machine) => {
+    const known = casts.get(machine)
+    if (known !== undefined) return known
+    const cast = castWith(numbers)
+    casts.set(machine, cast)
+    return cast
+  }
+}
 
 /** Adds a task that is seen for the first time. */
-export const addTask = (cast: Cast, host: number, pid: number, comm: Uint8Array): Task => {
-  const task = makeTask(cast.tasks.size, pid, comm)
-  cast.tasks.set(keyOf(host, pid), task)
+export const addTask = (cast: Cast, pid: number, comm: Uint8Array): Task => {
+  const task = makeTask(cast.numbers.threads++, pid, comm)
+  cast.tasks.set(pid, task)
   return task
 }
 
@@ -175,7 +195,7 @@ export const commOf = (task: Task): string => decode(task.comm, 0, task.comm.len
 
 /** Adds a cache that is seen for the first time. */
 export const addCache = (cast: Cast, pointer: number): Cache => {
-  const id = cast.caches.size
+  const id = cast.numbers.caches++
   const cache: Cache = {
     id,
     stream: `gpc/${id}`,
@@ -191,7 +211,7 @@ export const addCache = (cast: Cast, pointer: number): Cache => {
 }
 
 const addVm = (cast: Cast): Vm => {
-  const id = cast.vms.length
+  const id = cast.numbers.vms++
   const vm: Vm = {
     id,
     stream: `mn/${id}`,

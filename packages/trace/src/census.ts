@@ -95,6 +95,8 @@ export class Counter {
   format = ""
   clock: "time" | "ticks" = "time"
   origin = 0
+  /** How many records there were of each name, by the name's number. */
+  readonly records: Array<number> = []
   readonly rejected = new Map<string, Tally>()
   readonly unmapped = new Map<string, Tally>()
   readonly lost: Array<{ cpu: number; count: number; line: number }> = []
@@ -120,8 +122,8 @@ export class Counter {
     last.cpu = -1
   }
 
-  /** The census so far; `names` and `counts` say how often each event was recorded. */
-  take(file: string, names: ReadonlyArray<string>, counts: ReadonlyArray<number>): Census {
+  /** The census so far; `names` are those of the records' numbers. */
+  take(file: string, names: ReadonlyArray<string>): Census {
     return {
       file,
       format: this.format,
@@ -134,7 +136,9 @@ export class Counter {
       continuations: this.continuations,
       moved: this.moved,
       rejected: [...this.rejected].map(([reason, { count, lines }]) => ({ reason, count, lines: [...lines] })),
-      records: Object.fromEntries(names.map((name, i) => [name, counts[i] ?? 0] as const).filter(([, n]) => n > 0)),
+      records: Object.fromEntries(
+        names.map((name, number) => [name, this.records[number] ?? 0] as const).filter(([, count]) => count > 0)
+      ),
       unmapped: [...this.unmapped].map(([event, { count, lines }]) => ({ event, count, lines: [...lines] })),
       lost: this.lost.map((loss) => ({ ...loss })),
       produced: this.produced,

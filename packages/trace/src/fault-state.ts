@@ -15,7 +15,7 @@
  *
  * @since 0.1.0
  */
-import { isIdentifier, isSpace, numberOf, skipDigits, skipHexDigits, skipSpaces, trimEnd } from "./scan.ts"
+import { isBlankAt, isIdentifier, numberIn, skipBlanks, skipDigits, skipHexDigits, trimEnd } from "./scan.ts"
 import { bytesOf, isText, startsWith } from "./text.ts"
 
 const MINUS = 45
@@ -82,7 +82,7 @@ export const readFaultState = (bytes: Uint8Array, from: number, to: number, stat
   if (startsWith(bytes, from, end, EPT)) {
     const id = readBracketed(bytes, from, end, EPT)
     if (id < 0) return false
-    const pid = numberOf(bytes, from + EPT.length, id)
+    const pid = numberIn(bytes, from + EPT.length, id)
     if (pid > 0) state.pid = pid
     return readValues(bytes, id + 1, end, state)
   }
@@ -105,15 +105,15 @@ const readTimed = (bytes: Uint8Array, from: number, to: number, state: FaultStat
   const pid = tidTo + 1
   const pidTo = readBracketed(bytes, pid, to, PID)
   if (pidTo < 0) return -1
-  const name = skipSpaces(bytes, pidTo + 1, to)
+  const name = skipBlanks(bytes, pidTo + 1, to)
   let nameTo = name
   while (nameTo < to && isIdentifier(bytes[nameTo])) nameTo++
   if (nameTo === name) return -1
-  const [h, m, s] = [from, from + 3, from + 6].map((at) => numberOf(bytes, at, at + 2)) as [number, number, number]
+  const [h, m, s] = [from, from + 3, from + 6].map((at) => numberIn(bytes, at, at + 2)) as [number, number, number]
   state.seconds = h * 3600 + m * 60 + s
-  state.micros = numberOf(bytes, from + 9, from + 15)
-  state.pid = numberOf(bytes, tid + TID.length, tidTo)
-  state.tgid = numberOf(bytes, pid + PID.length, pidTo)
+  state.micros = numberIn(bytes, from + 9, from + 15)
+  state.pid = numberIn(bytes, tid + TID.length, tidTo)
+  state.tgid = numberIn(bytes, pid + PID.length, pidTo)
   state.nameFrom = name
   state.nameTo = nameTo
   return nameTo
@@ -135,7 +135,7 @@ const readValues = (bytes: Uint8Array, from: number, to: number, state: FaultSta
     if (bytes[i] !== EQUALS) continue
     const value = valueNamed(bytes, from, i)
     if (value < 0) continue
-    const first = skipSpaces(bytes, i + 1, to)
+    const first = skipBlanks(bytes, i + 1, to)
     const last = skipHexDigits(bytes, first, to)
     if (last === first || last - first > 16 || state.to[value] !== 0) return state.told = false
     state.from[value] = first
@@ -149,7 +149,7 @@ const readValues = (bytes: Uint8Array, from: number, to: number, state: FaultSta
 /** Which value has the name that stands before the `=` at `at`, or -1. */
 const valueNamed = (bytes: Uint8Array, from: number, at: number): number => {
   let to = at
-  while (to > from && isSpace(bytes[to - 1])) to--
+  while (to > from && isBlankAt(bytes[to - 1])) to--
   let name = to
   while (name > from && (isIdentifier(bytes[name - 1]) || bytes[name - 1] === MINUS)) name--
   for (const [value, text] of NAMES) if (isText(bytes, name, to, text)) return value

@@ -18,6 +18,8 @@ const fill = (line: TraceLine, name: string, body = ""): Reading => {
   return RECORD
 }
 
+const note = (line: TraceLine) => fill(line, "tracing_mark_write", "x")
+
 /** A format of one word a line; `hold` is told with the next line, `both` is two records. */
 const words: Format = {
   name: "words",
@@ -25,7 +27,6 @@ const words: Format = {
   open: () => {
     const later: Array<(line: TraceLine) => Reading> = []
     let held = 0
-    const note = (line: TraceLine) => fill(line, "tracing_mark_write", "x")
     return {
       more: (line) => later.shift()?.(line),
       end: () => {

@@ -11,10 +11,19 @@ import type { Format, Reading } from "./format.ts"
 import { emptyLine } from "./format.ts"
 import { ftrace } from "./ftrace.ts"
 import { funcgraph } from "./funcgraph.ts"
+import { perfScript } from "./perf-script.ts"
 import { decode } from "./text.ts"
+import { traceCmd } from "./trace-cmd.ts"
 
 /** The formats. Of two that read a text equally well, the first is taken. */
-export const FORMATS: ReadonlyArray<Format> = [ftrace, bpftrace, bpftraceJson, funcgraph]
+export const FORMATS: ReadonlyArray<Format> = [
+  ftrace,
+  traceCmd,
+  perfScript,
+  bpftrace,
+  bpftraceJson,
+  funcgraph
+]
 
 /** Lines that a text gets to show its format. */
 export const SNIFFED_LINES = 400
@@ -78,7 +87,8 @@ const lackOf = (formats: ReadonlyArray<Format>, texts: ReadonlyArray<string>): L
 
 type Bounds = readonly [from: number, to: number]
 
-const firstLines = (bytes: Uint8Array, whole: boolean): ReadonlyArray<Bounds> => {
+/** The bounds of the first lines, without their ends. */
+export const firstLines = (bytes: Uint8Array, whole: boolean): ReadonlyArray<Bounds> => {
   const lines: Array<Bounds> = []
   let from = 0
   while (from < bytes.length && lines.length < SNIFFED_LINES) {

@@ -15,7 +15,7 @@
  *
  * @since 0.1.0
  */
-import { isDigit, isIdentifier, isSpace, numberOf, skipDigits, skipHexDigits, skipSpaces, trimEnd } from "./scan.ts"
+import { isBlankAt, isDigit, isIdentifier, numberIn, skipBlanks, skipDigits, skipHexDigits, trimEnd } from "./scan.ts"
 import { bytesOf, startsWith } from "./text.ts"
 
 const SPACE = 32
@@ -99,15 +99,15 @@ export const readGraphLine = (
   graph: GraphLine
 ): GraphRejection | undefined => {
   const end = trimEnd(bytes, from, to)
-  let i = readTime(bytes, skipSpaces(bytes, from, end), end, graph)
+  let i = readTime(bytes, skipBlanks(bytes, from, end), end, graph)
   if (startsWith(bytes, i, end, RULE)) return "decoration"
   const cpu = i
   i = skipDigits(bytes, i, end)
   if (i === cpu || i - cpu > 6 || bytes[i] !== CLOSE_PARENTHESIS) return "no CPU"
-  graph.cpu = numberOf(bytes, cpu, i)
+  graph.cpu = numberIn(bytes, cpu, i)
   graph.pid = graph.duration = -1
   graph.commFrom = graph.commTo = 0
-  i = skipSpaces(bytes, i + 1, end)
+  i = skipBlanks(bytes, i + 1, end)
   if (startsWith(bytes, i, end, IRQ_ENTERED) || startsWith(bytes, i, end, IRQ_LEFT)) return "decoration"
   if (readSwitch(bytes, i, end, graph)) return undefined
   if (readCall(bytes, i, end, graph)) return undefined
@@ -122,28 +122,30 @@ const readTime = (bytes: Uint8Array, from: number, to: number, graph: GraphLine)
     const dot = skipDigits(bytes, i, to)
     if (dot === i || dot - i > 12 || bytes[dot] !== DOT) return i
     const end = skipDigits(bytes, dot + 1, to)
-    const bar = skipSpaces(bytes, end, to)
+    const bar = skipBlanks(bytes, end, to)
     if (end - dot !== 7 || bytes[bar] !== BAR) return i
     if (!graph.timed) {
-      graph.seconds = numberOf(bytes, i, dot)
-      graph.nanos = numberOf(bytes, dot + 1, end) * 1000
+      graph.seconds = numberIn(bytes, i, dot)
+      graph.nanos = numberIn(bytes, dot + 1, end) * 1000
     }
     graph.timed = true
-    i = skipSpaces(bytes, bar + 1, to)
+    i = skipBlanks(bytes, bar + 1, to)
   }
 }
 
 /** Reads `COMM-PID => COMM-PID` to the end of the line. */
 const readSwitch = (bytes: Uint8Array, from: number, to: number, graph: GraphLine): boolean => {
   for (let i = from + 1; i + 3 < to && i < from + 40; i++) {
-    if (bytes[i] !== EQUALS || bytes[i + 1] !== GREATER || !isSpace(bytes[i - 1]) || !isSpace(bytes[i + 2])) continue
-    const comm = skipSpaces(bytes, i + 3, to)
+    if (bytes[i] !== EQUALS || bytes[i + 1] !== GREATER || !isBlankAt(bytes[i - 1]) || !isBlankAt(bytes[i + 2])) {
+      continue
+    }
+    const comm = skipBlanks(bytes, i + 3, to)
     let pid = to
     while (pid > comm && isDigit(bytes[pid - 1])) pid--
     if (pid === to || to - pid > 10 || bytes[pid - 1] !== MINUS || pid - 1 - comm > LONGEST_COMM) continue
     if (pid - 1 < comm) continue
     graph.form = "switch"
-    graph.pid = numberOf(bytes, pid, to)
+    graph.pid = numberIn(bytes, pid, to)
     graph.commFrom = comm
     graph.commTo = pid - 1
     return true
@@ -157,20 +159,20 @@ const readTask = (bytes: Uint8Array, from: number, to: number, graph: GraphLine)
   for (let at = from; at < last; at++) {
     if (bytes[at] !== MINUS) continue
     const end = skipDigits(bytes, at + 1, to)
-    const bar = skipSpaces(bytes, end, to)
+    const bar = skipBlanks(bytes, end, to)
     if (end === at + 1 || end - at > 11 || bytes[bar] !== BAR) continue
-    let call = skipSpaces(bytes, bar + 1, to)
+    let call = skipBlanks(bytes, bar + 1, to)
     let read = readCall(bytes, call, to, graph)
     if (!read) {
       // The irq column of the latency format.
       const flags = call
       while (call < to && (isIdentifier(bytes[call]) || bytes[call] === DOT)) call++
-      const next = skipSpaces(bytes, call, to)
+      const next = skipBlanks(bytes, call, to)
       read = call - flags >= 3 && call - flags <= 8 && bytes[next] === BAR &&
-        readCall(bytes, skipSpaces(bytes, next + 1, to), to, graph)
+        readCall(bytes, skipBlanks(bytes, next + 1, to), to, graph)
     }
     if (!read) continue
-    graph.pid = numberOf(bytes, at + 1, end)
+    graph.pid = numberIn(bytes, at + 1, end)
     graph.commFrom = from
     graph.commTo = at
     return true
@@ -185,18 +187,18 @@ const MICROSECONDS = bytesOf(" us")
 const readCall = (bytes: Uint8Array, from: number, to: number, graph: GraphLine): boolean => {
   let i = from
   graph.duration = -1
-  if (MARKS.has(bytes[i]) && isSpace(bytes[i + 1])) i = skipSpaces(bytes, i + 1, to)
+  if (MARKS.has(bytes[i]) && isBlankAt(bytes[i + 1])) i = skipBlanks(bytes, i + 1, to)
   if (isDigit(bytes[i])) {
     const dot = skipDigits(bytes, i, to)
     const end = skipDigits(bytes, dot + 1, to)
     if (bytes[dot] !== DOT || end === dot + 1 || end - dot > 4 || dot - i > 12) return false
     if (!startsWith(bytes, end, to, MICROSECONDS)) return false
-    const fraction = numberOf(bytes, dot + 1, end) * 10 ** (4 - (end - dot))
-    graph.duration = numberOf(bytes, i, dot) * 1000 + fraction
-    i = skipSpaces(bytes, end + MICROSECONDS.length, to)
+    const fraction = numberIn(bytes, dot + 1, end) * 10 ** (4 - (end - dot))
+    graph.duration = numberIn(bytes, i, dot) * 1000 + fraction
+    i = skipBlanks(bytes, end + MICROSECONDS.length, to)
   }
   if (bytes[i] !== BAR) return false
-  const call = skipSpaces(bytes, i + 1, to)
+  const call = skipBlanks(bytes, i + 1, to)
   graph.depth = Math.max(0, (call - i - 3) >> 1)
   graph.nameFrom =
     graph.nameTo =
@@ -213,10 +215,10 @@ const readCall = (bytes: Uint8Array, from: number, to: number, graph: GraphLine)
 const readClose = (bytes: Uint8Array, at: number, to: number, graph: GraphLine): boolean => {
   graph.form = "close"
   if (at === to) return true
-  const comment = skipSpaces(bytes, at, to)
+  const comment = skipBlanks(bytes, at, to)
   if (!isComment(bytes, comment, to)) return false
   readReturned(bytes, comment + 2, to - 2, graph)
-  const name = skipSpaces(bytes, comment + 2, to - 2)
+  const name = skipBlanks(bytes, comment + 2, to - 2)
   const nameTo = endOfFunction(bytes, name, to - 2)
   if (nameTo > name && bytes[nameTo] !== EQUALS) {
     graph.nameFrom = name
@@ -229,7 +231,7 @@ const readClose = (bytes: Uint8Array, at: number, to: number, graph: GraphLine):
 const readEvent = (bytes: Uint8Array, at: number, to: number, graph: GraphLine): boolean => {
   if (!isComment(bytes, at, to)) return false
   graph.form = "event"
-  graph.bodyFrom = skipSpaces(bytes, at + 2, to - 2)
+  graph.bodyFrom = skipBlanks(bytes, at + 2, to - 2)
   graph.bodyTo = trimEnd(bytes, graph.bodyFrom, to - 2)
   return true
 }
@@ -247,7 +249,7 @@ const readFunction = (bytes: Uint8Array, at: number, to: number, graph: GraphLin
   while (close < to && bytes[close] !== CLOSE_PARENTHESIS) close++
   const isLeaf = bytes[close + 1] === SEMICOLON
   if (!isLeaf && (bytes[close + 1] !== SPACE || bytes[close + 2] !== OPEN_BRACE)) return false
-  const rest = skipSpaces(bytes, close + (isLeaf ? 2 : 3), to)
+  const rest = skipBlanks(bytes, close + (isLeaf ? 2 : 3), to)
   if (rest < to && !isComment(bytes, rest, to)) return false
   graph.form = isLeaf ? "leaf" : "open"
   graph.nameFrom = at
@@ -274,7 +276,7 @@ const RET = bytesOf("ret=")
 const readReturned = (bytes: Uint8Array, from: number, to: number, graph: GraphLine): void => {
   const end = trimEnd(bytes, from, to)
   let token = end
-  while (token > from && !isSpace(bytes[token - 1])) token--
+  while (token > from && !isBlankAt(bytes[token - 1])) token--
   const isRet = startsWith(bytes, token, end, RET)
   const value = isRet ? token + RET.length : token
   const before = trimEnd(bytes, from, token)

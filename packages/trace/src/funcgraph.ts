@@ -10,9 +10,10 @@
  */
 import { AGAIN, COMMENT, HELD, marker, RECORD, rejected } from "./format.ts"
 import type { Form, Format, LineReader, Reading, TraceLine } from "./format.ts"
-import { readMarker, readPayload } from "./ftrace.ts"
 import { emptyGraphLine, readGraphLine } from "./funcgraph-line.ts"
+import { readLoss } from "./loss.ts"
 import { isGraphed } from "./mapper.ts"
+import { readPayload } from "./scan.ts"
 import { TextBuffer } from "./text-buffer.ts"
 import { bytesOf, makeNumbering } from "./text.ts"
 
@@ -199,7 +200,7 @@ const open = (): LineReader => {
 
   const read = (bytes: Uint8Array, from: number, to: number, line: TraceLine): Reading => {
     if (bytes[from] === HASH) return COMMENT
-    const loss = readMarker(bytes, from, to)
+    const loss = readLoss(bytes, from, to)
     if (loss !== undefined) return marker(loss)
     const rejection = readGraphLine(bytes, from, to, graph)
     if (rejection !== undefined) return rejection === "decoration" ? COMMENT : rejection === "no CPU" ? NO_CPU : NO_CALL

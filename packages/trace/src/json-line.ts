@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { isHexDigit, skipSpaces } from "./scan.ts"
+import { isHexDigit, skipBlanks } from "./scan.ts"
 import type { TextBuffer } from "./text-buffer.ts"
 import { isText } from "./text.ts"
 
@@ -25,14 +25,14 @@ export interface Bounds {
 
 /** Finds the value of the member `name` in the object `[from, to)`; false where there is none, or the line is no object. */
 export const findMember = (bytes: Uint8Array, from: number, to: number, name: Uint8Array, found: Bounds): boolean => {
-  let i = skipSpaces(bytes, from, to)
+  let i = skipBlanks(bytes, from, to)
   if (bytes[i] !== OPEN) return false
-  i = skipSpaces(bytes, i + 1, to)
+  i = skipBlanks(bytes, i + 1, to)
   while (i < to && bytes[i] === QUOTE) {
     const nameTo = endOfString(bytes, i + 1, to)
-    const value = skipSpaces(bytes, nameTo + 1, to)
+    const value = skipBlanks(bytes, nameTo + 1, to)
     if (nameTo >= to || bytes[value] !== COLON) return false
-    const valueFrom = skipSpaces(bytes, value + 1, to)
+    const valueFrom = skipBlanks(bytes, value + 1, to)
     const valueTo = endOfValue(bytes, valueFrom, to)
     if (valueTo < 0) return false
     if (isText(bytes, i + 1, nameTo, name)) {
@@ -41,9 +41,9 @@ export const findMember = (bytes: Uint8Array, from: number, to: number, name: Ui
       found.to = found.isString ? valueTo - 1 : valueTo
       return true
     }
-    i = skipSpaces(bytes, valueTo, to)
+    i = skipBlanks(bytes, valueTo, to)
     if (bytes[i] !== COMMA) return false
-    i = skipSpaces(bytes, i + 1, to)
+    i = skipBlanks(bytes, i + 1, to)
   }
   return false
 }

@@ -6,7 +6,7 @@
 import { NO_PFN } from "@pfnscope/protocol"
 import type { Task } from "./cast.ts"
 import { F } from "./fields.ts"
-import { boundField, hvaField, pfnField, pointerField, vmOf, write } from "./writer.ts"
+import { boolField, boundField, hvaField, pfnField, pointerField, vmOf, write } from "./writer.ts"
 import type { Writer } from "./writer.ts"
 
 /** Return of hva_to_pfn: outside a refresh it is a vCPU's fault that looks a frame up. */
@@ -44,7 +44,7 @@ export const pfStaleRet = (w: Writer, task: Task): boolean => {
   const corr = write(w, vm.stream, "inferred", { _tag: "Snapshotted", thread, seq: fault.snap }, w.seq + 1)
   const inProgress = fault.inProgress > 0 && fault.inHull
   const reason = inProgress ? "in-progress" : fault.seq !== fault.snap ? "seq" : "none"
-  const stale = w.fields.signed(F.ret) !== 0
+  const stale = boolField(w.fields, F.ret)
   const covering = new Set(vm.zaps.filter((z) => z.start <= fault.gfn && fault.gfn < z.end).map((z) => z.thread)).size
   const test = { reason, met: stale, inFlight: fault.inProgress, covering } as const
   const tested = write(w, vm.stream, "observed", { _tag: "RetryTested", thread, ...test }, corr, corr)

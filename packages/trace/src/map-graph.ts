@@ -17,7 +17,7 @@ import { addCache } from "./cast.ts"
 import type { Cache, Task } from "./cast.ts"
 import { F } from "./fields.ts"
 import { callEnd, endingRange, gpcInvalRet, invStartRet, kvmUnmapHvaRange, returnEnd } from "./map-notifier.ts"
-import { cacheOf, gpaField, hvaField, pfnField, write } from "./writer.ts"
+import { boolField, cacheOf, gpaField, hvaField, intField, pfnField, write } from "./writer.ts"
 import type { Writer } from "./writer.ts"
 
 type Handler = (w: Writer, task: Task) => boolean
@@ -42,9 +42,6 @@ const someCache = (w: Writer, task: Task): Cache => {
   return cache
 }
 
-/** The value as an `int`: the upper half of the register is not a part of it. */
-const intField = (w: Writer, field: number): number => w.fields.low(field) | 0
-
 const enterRefresh = (w: Writer, task: Task, outer: boolean): boolean => {
   const cache = someCache(w, task)
   const f = w.fields
@@ -61,7 +58,12 @@ const leaveRefresh = (w: Writer, task: Task): boolean => {
   if (refresh === undefined) return false
   task.graph.refresh = undefined
   const told = w.fields.has(F.ret)
-  const data = { _tag: "RefreshReturned", thread: task.thread, gpc: refresh.cache.id, ret: intField(w, F.ret) } as const
+  const data = {
+    _tag: "RefreshReturned",
+    thread: task.thread,
+    gpc: refresh.cache.id,
+    ret: intField(w.fields, F.ret)
+  } as const
   write(w, refresh.cache.stream, told ? "observed" : "inferred", data, refresh.seq)
   return true
 }
@@ -114,8 +116,7 @@ const check: Calls = {
     task.graph.checking = undefined
     if (!w.fields.has(F.ret)) return false
     const cache = named ?? someCache(w, task)
-    // A bool is the lowest byte; what stands above it is nobody's.
-    const ok = (w.fields.low(F.ret) & 1) !== 0
+    const ok = boolField(w.fields, F.ret)
     write(w, cache.stream, "observed", { _tag: "Checked", thread: task.thread, gpc: cache.id, ok })
     return true
   }
@@ -136,7 +137,7 @@ const change = (op: "gpc_activate" | "gpc_activate_hva" | "gpc_deactivate"): Cal
   left: (w, task) => {
     if (!task.graph.changing) return false
     task.graph.changing = false
-    const ret = op === "gpc_deactivate" ? 0 : intField(w, F.ret)
+    const ret = op === "gpc_deactivate" ? 0 : intField(w.fields, F.ret)
     const how = op === "gpc_deactivate" || w.fields.has(F.ret) ? "observed" : "inferred"
     write(w, task.stream, how, { _tag: "Returned", thread: task.thread, ret })
     return true

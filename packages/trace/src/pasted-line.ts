@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { isDigit, isHexDigit, skipDigits, skipSpaces } from "./scan.ts"
+import { isDigit, isHexDigit, skipBlanks, skipDigits } from "./scan.ts"
 import type { TextBuffer } from "./text-buffer.ts"
 
 const TAB = 9
@@ -41,13 +41,13 @@ export const skipStamp = (bytes: Uint8Array, from: number, to: number): number =
     if (bytes[i++] !== GREATER) return from
   }
   if (bytes[i] !== OPEN_BRACKET) return from
-  const seconds = skipSpaces(bytes, i + 1, to)
+  const seconds = skipBlanks(bytes, i + 1, to)
   const dot = skipDigits(bytes, seconds, to)
   const end = skipDigits(bytes, dot + 1, to)
   if (dot === seconds || bytes[dot] !== DOT || end - dot !== 7 || bytes[end] !== CLOSE_BRACKET) return from
   i = end + 1
   if (bytes[i] === OPEN_BRACKET) {
-    const id = skipSpaces(bytes, i + 1, to)
+    const id = skipBlanks(bytes, i + 1, to)
     const idTo = bytes[id] === 84 || bytes[id] === 67 ? skipDigits(bytes, id + 1, to) : id
     if (idTo === id || bytes[idTo] !== CLOSE_BRACKET) return from
     i = idTo + 1
@@ -58,7 +58,7 @@ export const skipStamp = (bytes: Uint8Array, from: number, to: number): number =
 /** Adds a line without colours, its tabs and no-break spaces as spaces. The tab in front of an address of perf stays. */
 export const addPlain = (bytes: Uint8Array, from: number, to: number, buffer: TextBuffer): void => {
   let i = from
-  if (bytes[i] === TAB && isHexDigit(bytes[skipSpaces(bytes, i, to)])) buffer.addByte(bytes[i++]!)
+  if (bytes[i] === TAB && isHexDigit(bytes[skipBlanks(bytes, i, to)])) buffer.addByte(bytes[i++]!)
   while (i < to) {
     const c = bytes[i]!
     if (c === ESCAPE) i = skipEscape(bytes, i, to)

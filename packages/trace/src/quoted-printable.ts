@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { isSpace, trimEnd } from "./scan.ts"
+import { isBlankAt, trimEnd } from "./scan.ts"
 import type { TextBuffer } from "./text-buffer.ts"
 
 const EQUALS = 61
@@ -58,7 +58,7 @@ export const looksEncoded = (bytes: Uint8Array, from: number, to: number): boole
   let codes = 0
   for (let i = from; i < to; i++) {
     if (bytes[i] !== EQUALS) continue
-    if (i + 1 === to) return codes > 0 || (to - from >= SHORTEST_BROKEN && !isSpace(bytes[i - 1]))
+    if (i + 1 === to) return codes > 0 || (to - from >= SHORTEST_BROKEN && !isBlankAt(bytes[i - 1]))
     if (digitOf(bytes[i + 1]) < 0 || digitOf(bytes[i + 2]) < 0 || i + 2 >= to) return false
     if (bytes[i + 1] === THREE && bytes[i + 2] === UPPER_D) codes++
     i += 2

@@ -8,27 +8,87 @@
  */
 import type { NewEvent } from "@pfnscope/journal"
 import type { Event } from "@pfnscope/protocol"
-import { taskOf } from "./cast.ts"
 import { Counter } from "./census.ts"
 import type { Census } from "./census.ts"
-import { makeChain } from "./chain.ts"
-import { COMMENT, emptyLine, RECORD, rejected } from "./format.ts"
-import type { Format, Loss, Reading } from "./format.ts"
+import { COMMENT, emptyLine, rejected } from "./format.ts"
+import type { Format, Reading, TraceLine } from "./format.ts"
 import { isBlank } from "./formats.ts"
 import { makeLineCutter } from "./lines.ts"
-import { drain, makeMapper } from "./mapper.ts"
-import { write } from "./writer.ts"
-
-/** The highest number of seconds (or 10^9 ticks) whose nanoseconds are exact: 104 days. */
-const EXACT_SECONDS = 9_007_198
-
-/** How far before the first time an exact time can still be told, in seconds. */
-const SLACK_SECONDS = 3600
-
-const NO_THREAD = -1
+import { makeRecorder } from "./recorder.ts"
+import type { Habits } from "./recorder.ts"
 
 const NUL = rejected("a NUL byte")
-const FAR = "a time far from the first one"
+const TOO_LONG = rejected("longer than 64 KiB")
+const CUT_OFF = rejected("cut off: the text ends in it")
+
+const NANOS = 1_000_000_000
+
+/** A text that is read: its bytes go in, what each line is comes out. */
+export interface TextReader {
+  readonly push: (bytes: Uint8Array) => void
+  /** The text ends. */
+  readonly end: () => void
+}
+
+/**
+ * Reads the lines of a text in `format` into `line`, and tells `on` what each is. `offset` ns are added to every time. The
+ * counter is told of every line; what the line is counted as is for `on` to say.
+ */
+export const makeTextReader = (
+  format: Format,
+  line: TraceLine,
+  counter: Counter,
+  offset: number,
+  on: (reading: Reading) => void
+): TextReader => {
+  const lines = format.open()
+  let hasNul = false
+  counter.format = format.name
+
+  const tell = (reading: Reading): void => {
+    if (offset !== 0 && (reading.kind === "record" || reading.kind === "again")) shift(line, offset)
+    on(reading)
+  }
+
+  const tellMore = (): void => {
+    for (let next = lines.more?.(line); next !== undefined; next = lines.more?.(line)) tell(next)
+  }
+
+  const onLine = (bytes: Uint8Array, from: number, to: number): void => {
+    line.number = ++counter.lines
+    if (isBlank(bytes, from, to)) return on(COMMENT)
+    // A NUL may stand in the part of a line that an earlier piece began: once seen, every line is looked at.
+    if (hasNul && bytes.subarray(from, to).includes(0)) return on(NUL)
+    tell(lines.read(bytes, from, to, line))
+    if (lines.more !== undefined) tellMore()
+    if (lines.moved !== undefined) counter.moved = lines.moved()
+  }
+
+  const cutter = makeLineCutter(onLine, (kind) => {
+    line.number = ++counter.lines
+    on(kind === "too long" ? TOO_LONG : CUT_OFF)
+  })
+
+  return {
+    push: (bytes) => {
+      hasNul = hasNul || bytes.includes(0)
+      cutter.push(bytes)
+    },
+    end: () => {
+      cutter.end()
+      lines.end?.()
+      tellMore()
+    }
+  }
+}
+
+/** Adds `offset` ns to the time of a line; both parts stay exact. */
+const shift = (line: TraceLine, offset: number): void => {
+  const nanos = line.nanos + (offset % NANOS)
+  const carry = Math.floor(nanos / NANOS)
+  line.seconds += Math.trunc(offset / NANOS) + carry
+  line.nanos = nanos - carry * NANOS
+}
 
 export interface Reader {
   /** Reads a piece of the text; gives the events that became complete. */
@@ -39,125 +99,27 @@ export interface Reader {
 }
 
 /** Reads a text in `format`. The counter is the caller's, who counts bytes in it. */
-export const makeReader = (file: string, format: Format, counter: Counter = new Counter()): Reader => {
+export const makeReader = (
+  file: string,
+  format: Format,
+  counter: Counter = new Counter(),
+  habits: Habits = {},
+  offset = 0
+): Reader => {
   const line = emptyLine()
-  const lines = format.open()
-  const mapper = makeMapper(file, line)
-  const w = mapper.writer
-  const chain = makeChain(w)
-  let hasNul = false
-  counter.format = format.name
-
-  const lose = (loss: Loss): void => {
-    counter.lose(loss, line.number)
-    const { count, cpu } = loss
-    write(w, "audit/0", "observed", { _tag: "EventsLost", thread: NO_THREAD, cpu, count })
-  }
-
-  /** Sets the time of the record; false where it cannot be told exactly. */
-  const setTime = (): boolean => {
-    if (counter.parsed === 0) {
-      counter.clock = line.digits === 0 ? "ticks" : "time"
-      if (line.seconds > EXACT_SECONDS - SLACK_SECONDS) startLate(line.seconds - SLACK_SECONDS)
-    }
-    const seconds = line.seconds - counter.origin
-    if (seconds < 0 || seconds > EXACT_SECONDS) return false
-    const t = seconds * 1_000_000_000 + line.nanos
-    const back = w.t - t
-    w.t = t
-    if (back > 0) write(w, "audit/0", "observed", { _tag: "ClockStepped", thread: NO_THREAD, back })
-    return true
-  }
-
-  const startLate = (origin: number): void => {
-    counter.origin = origin
-    const text = `${origin} s were taken off every time`
-    write(w, "audit/0", "inferred", { _tag: "Noted", thread: NO_THREAD, text })
-  }
-
-  const onRecord = (counted: boolean): void => {
-    chain.end()
-    w.src = undefined
-    if (!setTime()) {
-      if (!counted) counter.reject(FAR, line.number)
-      return
-    }
-    if (!counted) counter.parsed++
-    chain.follows(mapper.record(counter))
-  }
-
-  const onContinuation = (): void => {
-    counter.comments++
-    counter.continuations++
-  }
-
-  const on = (reading: Reading): void => {
-    switch (reading.kind) {
-      case "record":
-        return onRecord(false)
-      case "again":
-        return onRecord(true)
-      case "frame":
-        chain.frame()
-        return onContinuation()
-      case "continuation":
-        return onContinuation()
-      case "chain":
-        chain.end()
-        chain.follows(taskOf(w.cast, line.host, line.pid))
-        return onContinuation()
-      case "held":
-        return
-    }
-    chain.end()
-    w.src = undefined
-    if (reading.kind === "rejected") return counter.reject(reading.reason, line.number)
-    if (reading.kind === "marker") counter.markers++
-    else counter.comments++
-    if (reading.lost !== undefined) lose(reading.lost)
-  }
-
-  const onMore = (): void => {
-    for (let next = lines.more?.(line); next !== undefined; next = lines.more?.(line)) on(next)
-  }
-
-  const onLine = (bytes: Uint8Array, from: number, to: number): void => {
-    line.number = ++counter.lines
-    if (isBlank(bytes, from, to)) on(COMMENT)
-    else if (hasNul && bytes.subarray(from, to).includes(0)) on(NUL)
-    else {
-      const reading = lines.read(bytes, from, to, line)
-      if (reading === RECORD) onRecord(false)
-      else on(reading)
-      if (lines.more !== undefined) onMore()
-    }
-  }
-
-  const cutter = makeLineCutter(onLine, (kind) => {
-    line.number = ++counter.lines
-    on(rejected(kind === "too long" ? "longer than 64 KiB" : "cut off: the text ends in it"))
-  })
-
-  const take = (): ReadonlyArray<NewEvent<Event>> => {
-    counter.produced = w.seq
-    counter.moved = lines.moved?.() ?? 0
-    return drain(w)
-  }
-
+  const recorder = makeRecorder(line, habits)
+  const source = { file, machine: "", counter }
+  const text = makeTextReader(format, line, counter, offset, (reading) => recorder.take(reading, source))
   return {
     push: (bytes) => {
-      // A NUL may stand in the part of a line that an earlier piece began: once seen, every line is looked at.
-      hasNul = hasNul || bytes.includes(0)
-      cutter.push(bytes)
-      return take()
+      text.push(bytes)
+      return recorder.drain()
     },
     end: () => {
-      cutter.end()
-      lines.end?.()
-      onMore()
-      chain.end()
-      return take()
+      text.end()
+      recorder.end()
+      return recorder.drain()
     },
-    census: () => counter.take(file, mapper.names, mapper.counts)
+    census: () => counter.take(file, recorder.names)
   }
 }

@@ -11,6 +11,12 @@ const decoder = new TextDecoder("utf-8")
 /** The text of the bytes `[from, to)`; bytes that are no UTF-8 become U+FFFD. */
 export const decode = (bytes: Uint8Array, from: number, to: number): string => decoder.decode(bytes.subarray(from, to))
 
+const single = new TextDecoder("latin1")
+
+/** The bytes `[from, to)` as a text with one character a byte, so that places in it are places in the bytes. */
+export const decodeBytewise = (bytes: Uint8Array, from: number, to: number): string =>
+  single.decode(bytes.subarray(from, to))
+
 /** Whether the bytes `[from, to)` are just those of `text`. */
 export const isText = (bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean => {
   if (to - from !== text.length) return false

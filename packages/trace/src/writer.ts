@@ -16,12 +16,14 @@ import type { TraceLine } from "./format.ts"
 
 /**
  * The state of a mapping. `seq` is the position of the event written last; `t` and `src` are the record's. `probed`:
- * the text has records of the notifier's own functions, so that nothing about them needs to be inferred. `endsShown`: it
- * shows the calls of range_end.
+ * the text has records of the notifier's own functions, so that nothing about them needs to be inferred. `innerRefresh`:
+ * it has those of `__kvm_gpc_refresh`, so that those of `kvm_gpc_refresh` around it add nothing. `endsShown`: it shows the
+ * calls of range_end.
  */
 export interface Writer {
-  readonly file: string
-  readonly cast: Cast
+  /** The file of the record, and who is on its machine. */
+  file: string
+  cast: Cast
   readonly ranges: InFlight
   readonly fields: Fields
   readonly line: TraceLine
@@ -30,6 +32,7 @@ export interface Writer {
   t: number
   src: Source | undefined
   probed: boolean
+  innerRefresh: boolean
   endsShown: boolean
 }
 
@@ -98,6 +101,12 @@ export const gpaField = (f: Fields, field: number): number => {
   const address = f.signed(field)
   return address < 0 ? INVALID_GPA : address
 }
+
+/** What a function of the kernel returned as an int; the upper half of the register is anything. */
+export const intField = (f: Fields, field: number): number => f.low(field) | 0
+
+/** What a function returned as a bool: only the lowest byte of the register is. */
+export const boolField = (f: Fields, field: number): boolean => (f.low(field) & 0xff) !== 0
 
 /** A page frame number; the error bits (62 … 52) and the no-slot bit (63) make it none. */
 export const pfnField = (f: Fields, field: number): number =>
