@@ -20,9 +20,22 @@ export const hasBareHex = (format: Format, bytes: Uint8Array, whole: boolean): b
   const reader = format.open()
   if (reader.bareHex !== undefined) return reader.bareHex
   const line = emptyLine()
-  return firstLines(bytes, whole).some(([from, to]) => {
-    if (isBlank(bytes, from, to) || reader.read(bytes, from, to, line) !== RECORD || line.form !== "event") return false
+  const tells = (): boolean => {
+    if (line.form !== "event") return false
     const name = decodeBytewise(line.bytes, line.nameFrom, line.nameTo)
     return !WRITTEN.test(name) && BARE.test(decodeBytewise(line.bytes, line.bodyFrom, line.bodyTo))
+  }
+  /** A record that was held back, as those of a mail are. */
+  const tellMore = (): boolean => {
+    let told = false
+    for (let next = reader.more?.(line); next !== undefined; next = reader.more?.(line)) {
+      told ||= next === RECORD && tells()
+    }
+    return told
+  }
+  return firstLines(bytes, whole).some(([from, to], i) => {
+    if (isBlank(bytes, from, to)) return false
+    line.number = i + 1
+    return (reader.read(bytes, from, to, line) === RECORD && tells()) || tellMore()
   })
 }

@@ -11,6 +11,8 @@ import type { Format, Reading } from "./format.ts"
 import { emptyLine } from "./format.ts"
 import { ftrace } from "./ftrace.ts"
 import { funcgraph } from "./funcgraph.ts"
+import { signsOf } from "./mail-signs.ts"
+import { mailed } from "./mail.ts"
 import { perfScript } from "./perf-script.ts"
 import { decode } from "./text.ts"
 import { traceCmd } from "./trace-cmd.ts"
@@ -55,7 +57,12 @@ export type Recognition =
   | { readonly format: Format; readonly lines: number }
   | { readonly scores: ReadonlyArray<Score>; readonly lack: Lack | undefined; readonly lines: number }
 
-/** Looks at the first lines of `bytes`. `whole`: there are no more bytes, so that a last line without its end is one. */
+/**
+ * Looks at the first lines of `bytes`. `whole`: there are no more bytes, so that a last line without its end is one.
+ *
+ * A text with signs of a mail is one if that makes more of its lines records, or if most of it is quoted or it has a
+ * mail's headers; one that is nothing else is one if it has records.
+ */
 export const recognise = (
   bytes: Uint8Array,
   whole: boolean,
@@ -63,6 +70,33 @@ export const recognise = (
 ): Recognition => {
   const lines = firstLines(bytes, whole)
   const texts = lines.map(([from, to]) => decode(bytes, from, Math.min(to, from + LONGEST_SEEN)))
+  const plain = recognisePlain(bytes, lines, texts, formats)
+  const signs = signsOf(texts)
+  if ("format" in plain && signs === "none") return plain
+  const mail = bestMail(bytes, whole, formats)
+  const enough = "format" in plain
+    ? scoreOf(plain.format, bytes, lines).read + (signs === "sure" ? 0 : 1)
+    : signs === "none"
+    ? FEWEST_UNSIGNED
+    : 1
+  return mail.read >= enough ? { format: mail.format, lines: lines.length } : plain
+}
+
+/** Records of a text that has no sign of a mail, and is yet mostly prose. */
+const FEWEST_UNSIGNED = 2
+
+/** The format that most lines of a mail are records of; all of `bytes` are looked at. */
+export const bestMail = (bytes: Uint8Array, whole: boolean, formats: ReadonlyArray<Format> = FORMATS): Score => {
+  const lines = firstLines(bytes, whole, Infinity)
+  return formats.map((format) => scoreOf(mailed(format), bytes, lines)).reduce((a, b) => b.read > a.read ? b : a)
+}
+
+const recognisePlain = (
+  bytes: Uint8Array,
+  lines: ReadonlyArray<Bounds>,
+  texts: ReadonlyArray<string>,
+  formats: ReadonlyArray<Format>
+): Recognition => {
   for (const text of texts) {
     const format = formats.find((format) => format.owns(text))
     if (format === undefined) continue
@@ -88,10 +122,10 @@ const lackOf = (formats: ReadonlyArray<Format>, texts: ReadonlyArray<string>): L
 type Bounds = readonly [from: number, to: number]
 
 /** The bounds of the first lines, without their ends. */
-export const firstLines = (bytes: Uint8Array, whole: boolean): ReadonlyArray<Bounds> => {
+export const firstLines = (bytes: Uint8Array, whole: boolean, most = SNIFFED_LINES): ReadonlyArray<Bounds> => {
   const lines: Array<Bounds> = []
   let from = 0
-  while (from < bytes.length && lines.length < SNIFFED_LINES) {
+  while (from < bytes.length && lines.length < most) {
     const end = bytes.indexOf(10, from)
     if (end < 0 && !whole) break
     const to = end < 0 ? bytes.length : end
@@ -112,7 +146,8 @@ const scoreOf = (format: Format, bytes: Uint8Array, lines: ReadonlyArray<Bounds>
   const addMore = (): void => {
     for (let next = reader.more?.(line); next !== undefined; next = reader.more?.(line)) add(next)
   }
-  for (const [from, to] of lines) {
+  for (const [i, [from, to]] of lines.entries()) {
+    line.number = i + 1
     if (isBlank(bytes, from, to)) continue
     if (bytes.subarray(from, to).includes(0)) {
       tally.refused++

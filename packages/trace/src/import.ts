@@ -26,6 +26,8 @@ export interface ImportOptions {
   readonly maps?: ReadonlyArray<string> | undefined
   /** Nanoseconds that are added to every time. */
   readonly offset?: number | undefined
+  /** Whether the text is in a mail. Where it does not say so, the text's first lines tell. */
+  readonly mail?: boolean | undefined
   /** Told from time to time how far the import is. `size` is the bytes of the file, or 0 where that is not known. */
   readonly progress?: ((progress: ImportProgress) => Effect.Effect<void>) | undefined
   readonly size?: number | undefined
@@ -81,17 +83,17 @@ export const importBytes = (
     })
 
   return {
-    events: textOf(file, bytes, [counter], options).pipe(readBy(file, open)),
+    events: textOf(file, bytes, [counter], options).pipe(readBy(file, open, options.mail)),
     census: Effect.sync(() => reader === undefined ? counter.take(file, []) : reader.census())
   }
 }
 
 /** Looks at the first bytes, then reads them and all that follow in the format they are in. */
 const readBy =
-  (file: string, open: (found: Recognised) => Effect.Effect<Reader, TraceError>) =>
+  (file: string, open: (found: Recognised) => Effect.Effect<Reader, TraceError>, mail: boolean | undefined) =>
   (text: Stream.Stream<Uint8Array, TraceError>): Stream.Stream<NewEvent<Event>, TraceError> =>
     Stream.unwrap(Effect.gen(function*() {
-      const { first, found, rest } = yield* recognised(file, text)
+      const { first, found, rest } = yield* recognised(file, text, mail)
       const reader = yield* open(found)
       return Stream.make(first).pipe(
         Stream.concat(rest),

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { isDigit, isHexDigit, skipBlanks, skipDigits } from "./scan.ts"
+import { isDigit, skipBlanks, skipDigits, skipHexDigits } from "./scan.ts"
 import type { TextBuffer } from "./text-buffer.ts"
 
 const TAB = 9
@@ -14,6 +14,9 @@ const LESS = 60
 const GREATER = 62
 const OPEN_BRACKET = 91
 const CLOSE_BRACKET = 93
+
+/** Digits of an address; a word has fewer that are hexadecimal. */
+const SHORTEST_ADDRESS = 8
 
 /** Where the text begins behind its marks of quotation, `> > `. */
 export const skipQuotes = (bytes: Uint8Array, from: number, to: number): number => {
@@ -58,7 +61,7 @@ export const skipStamp = (bytes: Uint8Array, from: number, to: number): number =
 /** Adds a line without colours, its tabs and no-break spaces as spaces. The tab in front of an address of perf stays. */
 export const addPlain = (bytes: Uint8Array, from: number, to: number, buffer: TextBuffer): void => {
   let i = from
-  if (bytes[i] === TAB && isHexDigit(bytes[skipBlanks(bytes, i, to)])) buffer.addByte(bytes[i++]!)
+  if (bytes[i] === TAB && isAddress(bytes, i, to)) buffer.addByte(bytes[i++]!)
   while (i < to) {
     const c = bytes[i]!
     if (c === ESCAPE) i = skipEscape(bytes, i, to)
@@ -70,6 +73,11 @@ export const addPlain = (bytes: Uint8Array, from: number, to: number, buffer: Te
       i++
     }
   }
+}
+
+const isAddress = (bytes: Uint8Array, at: number, to: number): boolean => {
+  const from = skipBlanks(bytes, at, to)
+  return skipHexDigits(bytes, from, to) - from >= SHORTEST_ADDRESS
 }
 
 /** Behind a sequence that begins with ESC: `ESC [ 1 ; 31 m`. */

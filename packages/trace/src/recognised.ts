@@ -13,7 +13,7 @@ import type { Format } from "./format.ts"
 import { PROBE_NAMES } from "./mapper.ts"
 import { makeMaps } from "./maps.ts"
 import type { Maps } from "./maps.ts"
-import { sniff, SNIFFED_BYTES } from "./sniff.ts"
+import { sniff, SNIFFED_BYTES, SNIFFED_MAIL_BYTES } from "./sniff.ts"
 
 /** What a text's first bytes tell. */
 export interface Recognised {
@@ -21,12 +21,17 @@ export interface Recognised {
   readonly bareHex: boolean
 }
 
-/** Looks at the first bytes of a text, and gives them back with those that follow. */
-export const recognised = Effect.fnUntraced(function*(file: string, text: Stream.Stream<Uint8Array, TraceError>) {
-  const { ended, first, rest } = yield* headOf(text, SNIFFED_BYTES)
-  const seen = first.subarray(0, SNIFFED_BYTES)
-  const whole = ended && first.length < SNIFFED_BYTES
-  const format = sniff(file, seen, whole)
+/** Looks at the first bytes of a text, and gives them back with those that follow. `mail`: it is a mail. */
+export const recognised = Effect.fnUntraced(function*(
+  file: string,
+  text: Stream.Stream<Uint8Array, TraceError>,
+  mail = false
+) {
+  const most = mail ? SNIFFED_MAIL_BYTES : SNIFFED_BYTES
+  const { ended, first, rest } = yield* headOf(text, most)
+  const seen = first.subarray(0, most)
+  const whole = ended && first.length < most
+  const format = sniff(file, seen, whole, mail)
   if ("problem" in format) return yield* new TraceError({ file, ...format })
   const found: Recognised = { format, bareHex: hasBareHex(format, seen, whole) }
   return { first, found, rest }

@@ -5,11 +5,14 @@
  */
 import type { TraceProblem } from "./error.ts"
 import type { Format } from "./format.ts"
-import { FORMATS, recognise, scoresText, SNIFFED_LINES } from "./formats.ts"
+import { bestMail, FORMATS, recognise, scoresText, SNIFFED_LINES } from "./formats.ts"
 import { bytesOf, startsWith } from "./text.ts"
 
 /** How many bytes are looked at. */
 export const SNIFFED_BYTES = 65_536
+
+/** How many bytes of a mail are looked at: prose and headers may be longer than a trace's. */
+export const SNIFFED_MAIL_BYTES = 4_194_304
 
 /** Why a file cannot be read. */
 export interface Refusal {
@@ -45,15 +48,20 @@ const textAdvice = "expected the text of a kernel trace"
 
 /**
  * Looks at the first bytes of a text (decompressed); gives its format, or why it cannot be read. `whole`: there are no
- * more bytes.
+ * more bytes. `mail`: it is a mail.
  */
-export const sniff = (file: string, bytes: Uint8Array, whole: boolean): Format | Refusal => {
+export const sniff = (file: string, bytes: Uint8Array, whole: boolean, mail = false): Format | Refusal => {
   const formats = FORMATS.map(({ name }) => name).join(", ")
   if (bytes.length === 0) return { problem: "empty", expected: `${textAdvice} (${formats})`, byte: 0 }
   for (const [magic, what, advice] of binaries) {
     if (startsWith(bytes, 0, bytes.length, magic)) {
       return { problem: "binary", expected: `${what}; ${advice(file)}`, byte: 0 }
     }
+  }
+  if (mail) {
+    const best = bestMail(bytes, whole)
+    const expected = `a record of ${formats} in the mail`
+    return best.read > 0 ? best.format : { problem: "unrecognised", expected, line: 1 }
   }
   const found = recognise(bytes, whole)
   if ("format" in found) return found.format
