@@ -19,11 +19,11 @@
  *
  * @since 0.1.0
  */
+import { HASH, LONGEST_COMM, MINUS, readPayload, SPACE } from "./columns.ts"
 import { CHAIN, COMMENT, CONTINUATION, FRAME, marker, RECORD, rejected } from "./format.ts"
 import type { Format, LineReader, Reading, TraceLine } from "./format.ts"
 import { readLatencyContext, readVerboseContext } from "./latency-format.ts"
 import { readLoss, readOverwritten } from "./loss.ts"
-import { HASH, LONGEST_COMM, MINUS, readPayload, SPACE } from "./scan.ts"
 import { readStackFrame, stackHeadAt } from "./stack-frame.ts"
 import { readContext } from "./task-context.ts"
 import { bytesOf, decodeBytewise, startsWith } from "./text.ts"

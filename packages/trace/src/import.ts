@@ -78,7 +78,7 @@ export const importBytes = (
 
   const open = ({ bareHex, format }: Recognised): Effect.Effect<Reader, TraceError> =>
     Effect.map(mapsOf(file, options.maps), (maps) => {
-      reader = makeReader(file, format, counter, { maps, bareHex }, options.offset)
+      reader = makeReader(file, format, counter, { maps, bareHex, offset: options.offset })
       return reader
     })
 

@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
+import { numberIn, skipDigits, skipSpaces, SLASH, SPACE } from "./columns.ts"
 import type { Loss } from "./format.ts"
-import { numberIn, skipDigits, skipSpaces, SLASH, SPACE } from "./scan.ts"
 import { bytesOf, startsWith } from "./text.ts"
 
 const CPU = bytesOf("CPU:")

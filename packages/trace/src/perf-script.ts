@@ -16,9 +16,6 @@
  *
  * @since 0.1.0
  */
-import { COMMENT, FRAME, marker, RECORD, rejected } from "./format.ts"
-import type { Format, LineReader, Reading, TraceLine } from "./format.ts"
-import { readPerfLoss } from "./loss.ts"
 import {
   BRACKET,
   BRACKET_END,
@@ -35,7 +32,10 @@ import {
   SLASH,
   SPACE,
   TAB
-} from "./scan.ts"
+} from "./columns.ts"
+import { COMMENT, FRAME, marker, RECORD, rejected } from "./format.ts"
+import type { Format, LineReader, Reading, TraceLine } from "./format.ts"
+import { readPerfLoss } from "./loss.ts"
 import { bytesOf, startsWith } from "./text.ts"
 
 const NO_CONTEXT = rejected("no task, cpu and time")
@@ -171,14 +171,14 @@ const readFrame = (bytes: Uint8Array, from: number, to: number, line: TraceLine)
 
 const isHex = (c: number): boolean => isDigit(c) || (c >= 97 && c <= 102)
 
+const readPerfRecord = (bytes: Uint8Array, at: number, to: number, line: TraceLine): Reading => {
+  const loss = readPerfLoss(bytes, at, to, line.cpu)
+  return loss === undefined ? COMMENT : marker(loss)
+}
+
 const open = (): LineReader => {
   let isFirst = true
   let isRelative = false
-
-  const readPerfRecord = (bytes: Uint8Array, at: number, to: number, line: TraceLine): Reading => {
-    const loss = readPerfLoss(bytes, at, to, line.cpu)
-    return loss === undefined ? COMMENT : marker(loss)
-  }
 
   return {
     read: (bytes, from, to, line) => {

@@ -36,10 +36,8 @@ export const makeProgress = (
       start ??= now
       if (now - start < told + INTERVAL) return Effect.void
       told = now - start
-      const total = (of: (counter: Counter) => number): number =>
-        counters.reduce((sum, counter) => sum + of(counter), 0)
-      const lines = total((counter) => counter.lines)
-      const linesPerSecond = Math.round((lines * 1000) / told)
-      return tell({ bytes: total((counter) => counter.bytes), size, lines, linesPerSecond })
+      const bytes = counters.reduce((sum, counter) => sum + counter.bytes, 0)
+      const lines = counters.reduce((sum, counter) => sum + counter.lines, 0)
+      return tell({ bytes, size, lines, linesPerSecond: Math.round((lines * 1000) / told) })
     })
 }

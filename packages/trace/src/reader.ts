@@ -14,8 +14,8 @@ import { COMMENT, emptyLine, rejected } from "./format.ts"
 import type { Format, Reading, TraceLine } from "./format.ts"
 import { isBlank } from "./formats.ts"
 import { makeLineCutter } from "./lines.ts"
+import type { Maps } from "./maps.ts"
 import { makeRecorder } from "./recorder.ts"
-import type { Habits } from "./recorder.ts"
 
 const NUL = rejected("a NUL byte")
 const TOO_LONG = rejected("longer than 64 KiB")
@@ -98,17 +98,25 @@ export interface Reader {
   readonly census: () => Census
 }
 
+/** How a text is read. */
+export interface Manner {
+  readonly maps?: Maps | undefined
+  /** Whether its addresses are hexadecimal without 0x. */
+  readonly bareHex?: boolean | undefined
+  /** Nanoseconds that are added to every time. */
+  readonly offset?: number | undefined
+}
+
 /** Reads a text in `format`. The counter is the caller's, who counts bytes in it. */
 export const makeReader = (
   file: string,
   format: Format,
   counter: Counter = new Counter(),
-  habits: Habits = {},
-  offset = 0
+  { bareHex = false, maps, offset = 0 }: Manner = {}
 ): Reader => {
   const line = emptyLine()
-  const recorder = makeRecorder(line, habits)
-  const source = { file, machine: "", counter }
+  const recorder = makeRecorder(line, maps)
+  const source = { file, machine: "", bareHex, counter }
   const text = makeTextReader(format, line, counter, offset, (reading) => recorder.take(reading, source))
   return {
     push: (bytes) => {

@@ -25,10 +25,14 @@ const NO_THREAD = -1
 
 const FAR = "a time far from the first one"
 
-/** The file that lines come from, the machine it is of, and the count of its lines. */
+/**
+ * The file that lines come from, the machine it is of, whether its addresses are hexadecimal without 0x, and the count of
+ * its lines.
+ */
 export interface Source {
   readonly file: string
   readonly machine: string
+  readonly bareHex: boolean
   readonly counter: Counter
 }
 
@@ -43,26 +47,19 @@ export interface Recorder {
   readonly names: ReadonlyArray<string>
 }
 
-/** How a text is read: what its recorder called things, and whether its addresses are hexadecimal without 0x. */
-export interface Habits {
-  readonly maps?: Maps | undefined
-  readonly bareHex?: boolean | undefined
-}
-
 const onContinuation = (counter: Counter): void => {
   counter.comments++
   counter.continuations++
 }
 
-/** Takes readings of `line`. */
-export const makeRecorder = (line: TraceLine, habits: Habits = {}): Recorder => {
-  const mapper = makeMapper(line, habits.maps)
+/** Takes readings of `line`; `maps` says what its recorder called things. */
+export const makeRecorder = (line: TraceLine, maps?: Maps): Recorder => {
+  const mapper = makeMapper(line, maps)
   const w = mapper.writer
   const chain = makeChain(w)
   let source: Source | undefined
   let host = -1
   let origin: number | undefined
-  w.fields.bareHex = habits.bareHex ?? false
 
   /** The file and the machine of the line. */
   const turnTo = (next: Source): void => {
@@ -71,6 +68,7 @@ export const makeRecorder = (line: TraceLine, habits: Habits = {}): Recorder => 
     host = line.host
     w.file = next.file
     w.cast = castOf(next, host)
+    w.fields.bareHex = next.bareHex
   }
 
   const endChain = (): void => {

@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
+import { isWord, skipSpaces } from "./columns.ts"
 import type { TraceLine } from "./format.ts"
-import { isWord, skipSpaces } from "./scan.ts"
 import { bytesOf, startsWith } from "./text.ts"
 
 const ARROW = bytesOf("=> ")

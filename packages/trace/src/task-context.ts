@@ -5,7 +5,6 @@
  *
  * @since 0.1.0
  */
-import type { TraceLine } from "./format.ts"
 import {
   BRACKET,
   BRACKET_END,
@@ -19,7 +18,8 @@ import {
   skipSpaces,
   SPACE,
   ZERO
-} from "./scan.ts"
+} from "./columns.ts"
+import type { TraceLine } from "./format.ts"
 
 /** Reads what stands before the event from the `-` at `at` on; gives where the event begins, or -1. */
 export const readContext = (

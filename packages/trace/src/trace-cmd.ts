@@ -13,10 +13,6 @@
  *
  * @since 0.1.0
  */
-import { CHAIN, COMMENT, CONTINUATION, FRAME, marker, RECORD, rejected } from "./format.ts"
-import type { Format, LineReader, Reading, TraceLine } from "./format.ts"
-import { readLatencyContext } from "./latency-format.ts"
-import { readLoss } from "./loss.ts"
 import {
   BRACKET,
   COLON,
@@ -30,10 +26,14 @@ import {
   skipDigits,
   skipSpaces,
   SPACE
-} from "./scan.ts"
+} from "./columns.ts"
+import { CHAIN, COMMENT, CONTINUATION, FRAME, marker, RECORD, rejected } from "./format.ts"
+import type { Format, LineReader, Reading, TraceLine } from "./format.ts"
+import { readLatencyContext } from "./latency-format.ts"
+import { readLoss } from "./loss.ts"
 import { readStackFrame, stackHeadAt } from "./stack-frame.ts"
 import { readContext } from "./task-context.ts"
-import { decodeBytewise } from "./text.ts"
+import { bytesOf, decodeBytewise, isText } from "./text.ts"
 
 /** The width of the name's column. */
 const COMM_COLUMNS = LONGEST_COMM + 1
@@ -43,6 +43,9 @@ const LONGEST_PREFIX = 64
 
 /** Lines for people: `cpus=2`, `version = 6`, `CPU 1 is empty`, and what starts a sub-buffer, in which nothing was lost. */
 const COMMENTS = /^(?:cpus=\d+|version ?= ?\S+|CPU ?:?\d+ is empty|\s*(?:[^:]+: )?CPU:\d+ \[SUBBUFFER START\])\s*$/
+
+const KERNEL_STACK = bytesOf("kernel_stack")
+const USER_STACK = bytesOf("user_stack")
 
 const NO_CONTEXT = rejected("no task, cpu and time")
 const NO_EVENT = rejected("no event name")
@@ -130,8 +133,9 @@ const open = (): LineReader => {
       const head = stackHeadAt(bytes, event, to)
       return head === undefined ? NO_EVENT : readHead(head)
     }
-    const head = stackHeadAt(bytes, line.bodyFrom, to)
-    if (head !== undefined) return readHead(head)
+    // A body may look like a head: only these events are one.
+    if (isText(bytes, line.nameFrom, line.nameTo, KERNEL_STACK)) return readHead("kernel")
+    if (isText(bytes, line.nameFrom, line.nameTo, USER_STACK)) return readHead("user")
     inUserStack = false
     return RECORD
   }

@@ -1,5 +1,5 @@
 /**
- * Scanning a line: digits, names and times, in place.
+ * The columns of a line: digits, names and times, scanned in place.
  *
  * Hot: plain functions over bytes.
  *
