@@ -15,8 +15,17 @@
  *
  * @since 0.1.0
  */
+import {
+  isBlankAt,
+  isDigit,
+  isIdentifier,
+  numberIn,
+  skipBlanks,
+  skipDigits,
+  skipIdentifier,
+  trimEnd
+} from "./columns.ts"
 import type { TraceLine } from "./format.ts"
-import { isBlankAt, isDigit, isIdentifier, numberIn, skipBlanks, skipDigits, skipIdentifier, trimEnd } from "./scan.ts"
 import { bytesOf, isText, startsWith } from "./text.ts"
 
 const QUOTE = 34

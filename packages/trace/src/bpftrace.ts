@@ -10,6 +10,7 @@
  * @since 0.1.0
  */
 import { isAttaching, isMap, readCanonical, readFree, readLost } from "./bpftrace-line.ts"
+import { isBlankAt, numberIn, skipBlanks, skipDigits } from "./columns.ts"
 import { emptyFaultState, END, IN_PROGRESS, readFaultState, SEQ, START, VCPU } from "./fault-state.ts"
 import type { FaultState } from "./fault-state.ts"
 import { AGAIN, COMMENT, CONTINUATION, emptyLine, HELD, marker, RECORD, rejected } from "./format.ts"
@@ -20,7 +21,6 @@ import { LONGEST_LINE } from "./lines.ts"
 import { isRecorded } from "./mapper.ts"
 import { makeReorder } from "./reorder.ts"
 import type { Timed } from "./reorder.ts"
-import { isBlankAt, numberIn, skipBlanks, skipDigits } from "./scan.ts"
 import { TextBuffer } from "./text-buffer.ts"
 import { bytesOf, isText } from "./text.ts"
 

@@ -15,7 +15,7 @@
  *
  * @since 0.1.0
  */
-import { isBlankAt, isIdentifier, numberIn, skipBlanks, skipDigits, skipHexDigits, trimEnd } from "./scan.ts"
+import { isBlankAt, isIdentifier, numberIn, skipBlanks, skipDigits, skipHexDigits, trimEnd } from "./columns.ts"
 import { bytesOf, isText, startsWith } from "./text.ts"
 
 const MINUS = 45

@@ -15,7 +15,16 @@
  *
  * @since 0.1.0
  */
-import { isBlankAt, isDigit, isIdentifier, numberIn, skipBlanks, skipDigits, skipHexDigits, trimEnd } from "./scan.ts"
+import {
+  isBlankAt,
+  isDigit,
+  isIdentifier,
+  numberIn,
+  skipBlanks,
+  skipDigits,
+  skipHexDigits,
+  trimEnd
+} from "./columns.ts"
 import { bytesOf, startsWith } from "./text.ts"
 
 const SPACE = 32

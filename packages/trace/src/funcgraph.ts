@@ -8,12 +8,12 @@
  *
  * @since 0.1.0
  */
+import { readPayload } from "./columns.ts"
 import { AGAIN, COMMENT, HELD, marker, RECORD, rejected } from "./format.ts"
 import type { Form, Format, LineReader, Reading, TraceLine } from "./format.ts"
 import { emptyGraphLine, readGraphLine } from "./funcgraph-line.ts"
 import { readLoss } from "./loss.ts"
 import { isGraphed } from "./mapper.ts"
-import { readPayload } from "./scan.ts"
 import { TextBuffer } from "./text-buffer.ts"
 import { bytesOf, makeNumbering } from "./text.ts"
 

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import { isHexDigit, skipBlanks } from "./scan.ts"
+import { isHexDigit, skipBlanks } from "./columns.ts"
 import type { TextBuffer } from "./text-buffer.ts"
 import { isText } from "./text.ts"
 

@@ -12,12 +12,12 @@
  *
  * @since 0.1.0
  */
+import { isBlankAt, numberIn, skipBlanks, skipDigits, SPACE, trimEnd } from "./columns.ts"
 import { COMMENT, CONTINUATION, emptyLine, HELD, rejected } from "./format.ts"
 import type { Format, LineReader, Reading, TraceLine } from "./format.ts"
 import { makeHeaders } from "./mail-headers.ts"
 import { addPlain, depthOf, skipQuotes, skipStamp } from "./pasted-line.ts"
 import { addDecoded, looksEncoded } from "./quoted-printable.ts"
-import { isBlankAt, numberIn, skipBlanks, skipDigits, SPACE, trimEnd } from "./scan.ts"
 import { TextBuffer } from "./text-buffer.ts"
 import { decode } from "./text.ts"
 import { fateOf, joined, mayBeBroken } from "./wrapped.ts"

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { isDigit, skipBlanks, skipDigits, skipHexDigits } from "./scan.ts"
+import { isDigit, skipBlanks, skipDigits, skipHexDigits } from "./columns.ts"
 import type { TextBuffer } from "./text-buffer.ts"
 
 const TAB = 9

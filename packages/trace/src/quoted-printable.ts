@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { isBlankAt, trimEnd } from "./scan.ts"
+import { isBlankAt, trimEnd } from "./columns.ts"
 import type { TextBuffer } from "./text-buffer.ts"
 
 const EQUALS = 61

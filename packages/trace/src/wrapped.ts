@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { isBlankAt, skipBlanks, trimEnd } from "./scan.ts"
+import { isBlankAt, skipBlanks, trimEnd } from "./columns.ts"
 import { decode } from "./text.ts"
 
 /** Where programs break lines, at the earliest; and the longest line that one leaves, without marks of quotation. */
