@@ -6,7 +6,8 @@
  * to the format when the next one is known. Whatever then is no record is prose.
  *
  * What a program wrote into the trace can look like anything, a record too: where a line of it may have been broken, no
- * record is taken from the lines that may be its rest.
+ * record is taken from the lines that may be its rest. A line that a program which breaks lines would have broken tells
+ * that those of its quotation are as they were.
  *
  * Not hot: a mail is short, and a line is read several times to see what it would be.
  *
@@ -20,7 +21,7 @@ import { addPlain, depthOf, skipQuotes, skipStamp } from "./pasted-line.ts"
 import { addDecoded, looksEncoded } from "./quoted-printable.ts"
 import { TextBuffer } from "./text-buffer.ts"
 import { decode } from "./text.ts"
-import { fateOf, joined, mayBeBroken } from "./wrapped.ts"
+import { fateOf, isUnbroken, joined, mayBeBroken } from "./wrapped.ts"
 import type { Pasted, Trial } from "./wrapped.ts"
 
 const PROSE = rejected("prose of the mail")
@@ -44,6 +45,8 @@ const openMail = (format: Format): LineReader => {
   const decoded = new TextBuffer()
   let begun = 0
   let goesOn = 0
+  /** Depths of quotation whose lines are not broken. */
+  const unbroken = new Set<number>()
   /** The line before, which may go on in this one; and the last one, whatever it was. */
   let pending: Pasted | undefined
   let last: Pasted | undefined
@@ -84,6 +87,8 @@ const openMail = (format: Format): LineReader => {
       spaced: length > 0 && bytes[length - 1] === SPACE,
       written: false
     }
+    if (isUnbroken(line)) unbroken.add(line.depth)
+    if (unbroken.has(line.depth)) return line
     const goesOnWritten = last !== undefined && last.written && mayBeBroken(last, line)
     return { ...line, written: goesOnWritten || WRITTEN.test(decode(line.bytes, 0, line.bytes.length)) }
   }

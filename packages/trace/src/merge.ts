@@ -62,7 +62,7 @@ interface Open {
  */
 export const importTraces = Effect.fn("trace.importTraces")(function*(
   files: ReadonlyArray<TraceFile>,
-  options: Pick<ImportOptions, "maps" | "progress"> = {}
+  options: Pick<ImportOptions, "mail" | "maps" | "progress"> = {}
 ) {
   const opened = yield* Effect.forEach(files, ({ path }) => bytesOfFile(path))
   const size = opened.reduce((sum, one) => sum + one.size, 0)
@@ -76,7 +76,7 @@ export const importTraces = Effect.fn("trace.importTraces")(function*(
       progress: options.progress,
       size
     })
-    const { first, found, rest } = yield* recognised(file.path, text)
+    const { first, found, rest } = yield* recognised(file.path, text, options.mail)
     const source = { file: file.path, machine: file.host ?? "", bareHex: found.bareHex, counter }
     const ahead = makeAhead(source, found.format, file.offset ?? 0)
     const pull = yield* Stream.toPull(rest)

@@ -51,6 +51,13 @@ export const fateOf = (before: Pasted, line: Pasted, trial: Trial, flowed: boole
   return (before.spaced && before.depth === line.depth) || hasOnlyValues(line.bytes) ? "joined" : "own"
 }
 
+/** Whether a line is longer than a program that breaks lines would have left it: there is a space to break it at. */
+export const isUnbroken = (line: Pasted): boolean => {
+  if (line.length <= LONGEST_WRAPPED + 2 * line.depth) return false
+  const space = line.bytes.indexOf(32, skipBlanks(line.bytes, 0, line.bytes.length))
+  return space >= 0 && space < LONGEST_WRAPPED
+}
+
 /** Whether a program had a reason to break the line before this one: this one's first word did not fit. */
 export const mayBeBroken = (before: Pasted, line: Pasted): boolean => {
   if (before.last + 1 !== line.number || before.length > LONGEST_WRAPPED + 2 * before.depth) return false

@@ -19,14 +19,16 @@ import { jsonFlag, print } from "../output.ts"
 
 const STDIN = "-"
 
-const openTrace = Effect.fnUntraced(function*(path: string) {
-  if (path !== STDIN) return yield* importTrace(path)
+const openTrace = Effect.fnUntraced(function*(path: string, mail: boolean) {
+  // Without the flag the text itself tells.
+  const options = mail ? { mail } : {}
+  if (path !== STDIN) return yield* importTrace(path, options)
   const stdio = yield* Stdio.Stdio
   const bytes = Stream.mapError(
     stdio.stdin,
     (error) => new TraceError({ file: "stdin", problem: "unreadable", expected: `bytes: ${error.message}` })
   )
-  return importBytes("stdin", bytes)
+  return importBytes("stdin", bytes, options)
 })
 
 /** The report on a log; undefined where the file is none. */
@@ -39,9 +41,9 @@ const reportOnLog = Effect.fnUntraced(function*(path: string) {
   return yield* reportOf(log.read(), Effect.succeed(logFile(path, hash)))
 }, Effect.scoped)
 
-const reportOn = Effect.fnUntraced(function*(path: string) {
+const reportOn = Effect.fnUntraced(function*(path: string, mail: boolean) {
   const onLog = path === STDIN ? undefined : yield* Effect.mapError(reportOnLog(path), refused)
-  return onLog ?? (yield* Effect.mapError(Effect.flatMap(openTrace(path), reportOfTrace), refused))
+  return onLog ?? (yield* Effect.mapError(Effect.flatMap(openTrace(path, mail), reportOfTrace), refused))
 })
 
 /** A report's exit code: a finding, evidence that is not enough, or neither. */
@@ -50,6 +52,11 @@ const judge = (report: Report): Effect.Effect<void, Found> => {
   if (has("violated") || has("found")) return Effect.fail(new Found({ code: 1 }))
   return has("unknown") ? Effect.fail(new Found({ code: 3 })) : Effect.void
 }
+
+const mailFlag = Flag.Boolean("mail").pipe(
+  Flag.withDescription("The trace is in a mail, quoted or wrapped; without this its first 64 KiB tell"),
+  Flag.withDefault(false)
+)
 
 export const reportCommand = Command.make(
   "report",
@@ -63,10 +70,11 @@ export const reportCommand = Command.make(
       Flag.withDescription("All of it, not just what fits a screen"),
       Flag.withDefault(false)
     ),
+    mail: mailFlag,
     json: jsonFlag
   },
-  Effect.fnUntraced(function*({ files, json, verbose }) {
-    const [first, ...more] = yield* Effect.forEach(files, reportOn)
+  Effect.fnUntraced(function*({ files, json, mail, verbose }) {
+    const [first, ...more] = yield* Effect.forEach(files, (file) => reportOn(file, mail))
     if (first === undefined) return yield* badInput("expected a file")
     const report = combine(first, ...more)
     yield* print(json, () => reportJson(report), () => reportText(report, { verbose }))
@@ -92,11 +100,12 @@ export const importCommand = Command.make(
       Flag.withMetavar("LOG"),
       Flag.withDescription("The log to write")
     ),
+    mail: mailFlag,
     json: jsonFlag
   },
   Effect.fnUntraced(function*(flags) {
     const fs = yield* FileSystem.FileSystem
-    const trace = yield* Effect.mapError(openTrace(flags.file), refused)
+    const trace = yield* Effect.mapError(openTrace(flags.file, flags.mail), refused)
     const log = yield* Effect.mapError(
       journalFile(eventCodec, {
         path: flags.output,
