@@ -61,7 +61,7 @@ export type Recognition =
  * Looks at the first lines of `bytes`. `whole`: there are no more bytes, so that a last line without its end is one.
  *
  * A text with signs of a mail is one if that makes more of its lines records, or if most of it is quoted or it has a
- * mail's headers; one that is nothing else is one if it has a record.
+ * mail's headers. One that is nothing else is one if it has records.
  */
 export const recognise = (
   bytes: Uint8Array,
@@ -74,9 +74,16 @@ export const recognise = (
   const signs = signsOf(texts)
   if ("format" in plain && signs === "none") return plain
   const mail = bestMail(bytes, whole, formats)
-  const enough = "format" in plain ? scoreOf(plain.format, bytes, lines).read + (signs === "sure" ? 0 : 1) : 1
+  const enough = "format" in plain
+    ? scoreOf(plain.format, bytes, lines).read + (signs === "sure" ? 0 : 1)
+    : signs === "none"
+    ? FEWEST_UNSIGNED
+    : 1
   return mail.read >= enough ? { format: mail.format, lines: lines.length } : plain
 }
+
+/** Records of a text that has no sign of a mail, and is yet mostly prose. */
+const FEWEST_UNSIGNED = 2
 
 /** The format that most lines of a mail are records of; all of `bytes` are looked at. */
 export const bestMail = (bytes: Uint8Array, whole: boolean, formats: ReadonlyArray<Format> = FORMATS): Score => {

@@ -69,6 +69,8 @@ export const sniff = (file: string, bytes: Uint8Array, whole: boolean, mail = fa
   const nul = bytes.indexOf(0)
   if (nul >= 0) return { problem: "binary", expected: `a NUL byte; ${textAdvice} (${formats})`, byte: nul }
   const seen = found.lines < SNIFFED_LINES && whole ? `its ${found.lines}` : `the first ${found.lines}`
-  const expected = `${textAdvice}; of ${seen} lines were read as ${scoresText(found.scores)}`
+  const expected = `${textAdvice}; of ${seen} lines were read as ${
+    scoresText(found.scores)
+  }; one in a mail takes --mail`
   return { problem: "unrecognised", expected, line: 1 }
 }
