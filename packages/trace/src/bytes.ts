@@ -9,7 +9,7 @@ import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { Duplex } from "node:stream"
-import { createZstdDecompress } from "node:zlib"
+import * as zlib from "node:zlib"
 import type { Counter } from "./census.ts"
 import { TraceError } from "./error.ts"
 import { makeProgress } from "./progress.ts"
@@ -76,7 +76,7 @@ const decompressed = (file: string, bytes: Bytes): Bytes =>
     const { first, rest } = yield* headOf(bytes, MAGIC_BYTES)
     const all = Stream.concat(Stream.make(first), rest)
     if (isGzip(first)) return yield* inflated(file, all, "gzip", new DecompressionStream("gzip"))
-    return isZstd(first) ? yield* inflated(file, all, "zstd", Duplex.toWeb(createZstdDecompress())) : all
+    return isZstd(first) ? yield* inflated(file, all, "zstd", Duplex.toWeb(zlib.createZstdDecompress())) : all
   }))
 
 /** The first bytes, `wanted` or more unless there are fewer, and those that follow. */

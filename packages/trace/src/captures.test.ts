@@ -153,7 +153,8 @@ const saidBy = Effect.fnUntraced(function*(text: string) {
   const counts = new Map<string, number>()
   for (const [name, n] of plain) counts.set(name, (counts.get(name) ?? 0) + n)
   return {
-    events: events.map(({ cause, corr, data, how, stream, t }) => JSON.stringify([stream, t, cause, corr, how, data])),
+    events: events.map(({ cause, corr, data, how, stream, t }) => JSON.stringify([stream, t, cause, corr, how, data]))
+      .join("\n"),
     counts: [...counts].sort(),
     format,
     rejected

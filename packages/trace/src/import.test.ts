@@ -159,6 +159,15 @@ describe("a file that is no ftrace text", () => {
     ["a trace.dat that gzip compressed", gzipSync(dat), "binary", /trace-cmd report/],
     ["a perf.data", "PERFILE2\0\0", "binary", /perf script --ns -i t$/],
     ["a log of this project", Uint8Array.of(0x89, ...bytesOf("JRNL\r\n\x1a")), "binary", /pfnscope log/],
+    ["a Chrome trace", "{\"traceEvents\": [{\"ph\": \"X\", \"ts\": 1}]}\n", "unsupported", /a Chrome trace/],
+    ["a list of Chrome events", "[\n{\"name\": \"x\", \"ph\": \"B\", \"ts\": 1}]\n", "unsupported", /a Chrome trace/],
+    [
+      "a Perfetto trace",
+      Uint8Array.of(0x0a, 4, 0x50, 1, 0x40, 2, 0x0a, 2, 0x50, 1),
+      "binary",
+      /a Perfetto trace; expected its text: traceconv systrace t$/
+    ],
+    ["a text that begins with an empty line", "\nCC\nDD\n", "unrecognised", /of its 3 lines/],
     ["another binary file", Uint8Array.of(1, 2, 0, 3), "binary", /NUL/],
     ["any other text", "dear all,\nplease find attached\n", "unrecognised", /of its 2 lines were read as ftrace 0 %/],
     ["a header without records", HEADER, "unrecognised", /a record of ftrace/],

@@ -6,7 +6,7 @@
 import type { TraceProblem } from "./error.ts"
 import type { Format } from "./format.ts"
 import { bestMail, FORMATS, recognise, scoresText, SNIFFED_LINES } from "./formats.ts"
-import { bytesOf, startsWith } from "./text.ts"
+import { bytesOf, decode, startsWith } from "./text.ts"
 
 /** How many bytes are looked at. */
 export const SNIFFED_BYTES = 65_536
@@ -44,6 +44,32 @@ const binaries: ReadonlyArray<readonly [magic: Uint8Array, what: string, advice:
   [JOURNAL, "a pfnscope log", (file) => `expected the text of a kernel trace; a log: pfnscope report ${file}`]
 ]
 
+/** A Chrome trace: `{"traceEvents": …` or a list of events with a phase. */
+const CHROME = /^\s*(?:\{\s*"(?:traceEvents|displayTimeUnit|metadata|otherData)"|\[\s*\{[^}]{0,400}"ph"\s*:)/
+
+/**
+ * Whether a file is a Perfetto trace: packets, each with the tag 0x0a and its length before it. A text may begin with an
+ * empty line, which is the same byte; but it has no bytes below TAB.
+ */
+const isPerfetto = (bytes: Uint8Array): boolean => {
+  let at = 0
+  for (let packets = 0; packets < FEW_PACKETS && at < bytes.length; packets++) {
+    if (bytes[at] !== PACKET) return false
+    let length = 0
+    let shift = 0
+    for (at++; bytes[at]! > 127 && shift < 28; at++, shift += 7) length |= (bytes[at]! & 127) << shift
+    length |= (bytes[at] ?? 0) << shift
+    at += 1 + length
+  }
+  return bytes.some((c) => c < TAB)
+}
+
+const PACKET = 0x0a
+const TAB = 9
+const FEW_PACKETS = 3
+
+const LONGEST_START = 1000
+
 const textAdvice = "expected the text of a kernel trace"
 
 /**
@@ -57,6 +83,13 @@ export const sniff = (file: string, bytes: Uint8Array, whole: boolean, mail = fa
     if (startsWith(bytes, 0, bytes.length, magic)) {
       return { problem: "binary", expected: `${what}; ${advice(file)}`, byte: 0 }
     }
+  }
+  if (isPerfetto(bytes)) {
+    return { problem: "binary", expected: `a Perfetto trace; expected its text: traceconv systrace ${file}`, byte: 0 }
+  }
+  if (CHROME.test(decode(bytes, 0, Math.min(bytes.length, LONGEST_START)))) {
+    const expected = `a Chrome trace, which is made for viewers; ${textAdvice} it was made of`
+    return { problem: "unsupported", expected, line: 1 }
   }
   if (mail) {
     const best = bestMail(bytes, whole)
