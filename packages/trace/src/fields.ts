@@ -155,7 +155,7 @@ export interface Fields {
   /** Reads the arguments of a syscall, `name: value, …`; a value is hexadecimal, with 0x or without. */
   readonly readArguments: (bytes: Uint8Array, from: number, to: number) => void
   readonly has: (field: number) => boolean
-  /** The value as a signed number: exact within ±2^53. 0 where the field is absent. */
+  /** The value as a signed number, within ±2^52: what lies beyond is no value of the kernel's. 0 where the field is absent. */
   readonly signed: (field: number) => number
   /** The upper half, signed; the lower half, unsigned. */
   readonly high: (field: number) => number
@@ -229,12 +229,17 @@ export const makeFields = (): Fields => {
     readPairs,
     readArguments,
     has: (field) => stamps[field] === stamp,
-    signed: (field) => stamps[field] === stamp ? highs[field]! * TWO_32 + lows[field]! : 0,
+    signed: (field) => stamps[field] === stamp ? bounded(highs[field]! * TWO_32 + lows[field]!) : 0,
     high: (field) => stamps[field] === stamp ? highs[field]! : 0,
     low: (field) => stamps[field] === stamp ? lows[field]! : 0
   }
   return fields
 }
+
+/** Sums of two such numbers are exact. */
+const FARTHEST = 2 ** 52
+
+const bounded = (n: number): number => n > FARTHEST ? FARTHEST : n < -FARTHEST ? -FARTHEST : n
 
 /** Where a value ends: at a space or a comma, or behind the quotation mark that closes a text. */
 const endOfValue = (bytes: Uint8Array, from: number, to: number): number => {

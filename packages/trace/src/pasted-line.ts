@@ -10,10 +10,15 @@ const TAB = 9
 const ESCAPE = 27
 const SPACE = 32
 const DOT = 46
+const SEMICOLON = 59
 const LESS = 60
 const GREATER = 62
 const OPEN_BRACKET = 91
 const CLOSE_BRACKET = 93
+
+/** The ends of what terminals are told: a colour, or to clear the line. */
+const COLOUR = 109
+const ERASE = 75
 
 /** Digits of an address; a word has fewer that are hexadecimal. */
 const SHORTEST_ADDRESS = 8
@@ -64,7 +69,8 @@ export const addPlain = (bytes: Uint8Array, from: number, to: number, buffer: Te
   if (bytes[i] === TAB && isAddress(bytes, i, to)) buffer.addByte(bytes[i++]!)
   while (i < to) {
     const c = bytes[i]!
-    if (c === ESCAPE) i = skipEscape(bytes, i, to)
+    const behind = c === ESCAPE ? skipEscape(bytes, i, to) : i
+    if (behind > i) i = behind
     else if (c === 0xc2 && bytes[i + 1] === 0xa0 && i + 1 < to) {
       buffer.addByte(SPACE)
       i += 2
@@ -80,10 +86,10 @@ const isAddress = (bytes: Uint8Array, at: number, to: number): boolean => {
   return skipHexDigits(bytes, from, to) - from >= SHORTEST_ADDRESS
 }
 
-/** Behind a sequence that begins with ESC: `ESC [ 1 ; 31 m`. */
+/** Behind a sequence such as `ESC [ 1 ; 31 m`, or `at` where it is none: what stands behind is not the terminal's. */
 const skipEscape = (bytes: Uint8Array, at: number, to: number): number => {
-  if (bytes[at + 1] !== OPEN_BRACKET) return at + 1
+  if (bytes[at + 1] !== OPEN_BRACKET) return at
   let i = at + 2
-  while (i < to && bytes[i]! >= 0x20 && bytes[i]! < 0x40) i++
-  return Math.min(to, i + 1)
+  while (i < to && (isDigit(bytes[i]) || bytes[i] === SEMICOLON)) i++
+  return i < to && (bytes[i] === COLOUR || bytes[i] === ERASE) ? i + 1 : at
 }

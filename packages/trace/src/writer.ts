@@ -114,4 +114,4 @@ export const pfnField = (f: Fields, field: number): number =>
 
 /** A memslot generation: the bit 63 of an update in flight makes it odd. */
 export const generationField = (f: Fields, field: number): number =>
-  (f.high(field) & 0x7fff_ffff) * 0x1_0000_0000 + f.low(field) + (f.high(field) < 0 ? 1 : 0)
+  (f.high(field) & 0x000f_ffff) * 0x1_0000_0000 + f.low(field) + (f.high(field) < 0 ? 1 : 0)
