@@ -42,6 +42,11 @@ describe("a line of JSON", () => {
     assert.deepStrictEqual(said(bytesOf("\\u00ff\\u00c3")), Uint8Array.of(0xff, 0xc3))
   })
 
+  it("says what bpftrace 0.17 was told to print", () => {
+    const printed = '4610673264660 \\"bpftrace\\" a\\tb \\\\ \\uffffffc3\\uffffffa9\\n two'
+    assert.strictEqual(new TextDecoder().decode(said(bytesOf(printed))), '4610673264660 "bpftrace" a\tb \\ é\n two')
+  })
+
   it("ends, whatever stands in it", () => {
     fc.assert(fc.property(fc.string(), fc.string(), (text, name) => {
       const found = member(text, name)

@@ -15,6 +15,7 @@ const COLON = 58
 const OPEN = 123
 const CLOSE = 125
 const BACKSLASH = 92
+const LOWER_F = 102
 
 /** Where a value stands; of a string, without its quotation marks. */
 export interface Bounds {
@@ -87,6 +88,12 @@ export const addString = (bytes: Uint8Array, from: number, to: number, buffer: T
     buffer.add(bytes, i, stop)
     if (stop + 1 >= to) return
     const c = bytes[stop + 1]!
+    const byte = c === 117 ? extendedByte(bytes, stop + 2, to) : -1
+    if (byte >= 0) {
+      buffer.addByte(byte)
+      i = stop + 10
+      continue
+    }
     const unit = c === 117 ? codeUnit(bytes, stop + 2, to) : -1
     if (unit >= 0) {
       const low = unit >= 0xd800 && unit < 0xdc00 && bytes[stop + 6] === BACKSLASH && bytes[stop + 7] === 117
@@ -102,6 +109,13 @@ export const addString = (bytes: Uint8Array, from: number, to: number, buffer: T
   }
 }
 
+/** bpftrace 0.17 escapes a byte above 127 as a signed number of 32 bits: `\uffffffc3`. Gives the byte, or -1. */
+const extendedByte = (bytes: Uint8Array, at: number, to: number): number => {
+  for (let i = at; i < at + 6; i++) if (bytes[i] !== LOWER_F) return -1
+  const unit = codeUnit(bytes, at + 4, to)
+  return unit >= 0xff80 ? unit & 0xff : -1
+}
+
 /** The code unit of four hexadecimal digits, or -1. */
 const codeUnit = (bytes: Uint8Array, at: number, to: number): number => {
   if (at + 4 > to) return -1
@@ -114,7 +128,7 @@ const codeUnit = (bytes: Uint8Array, at: number, to: number): number => {
   return unit
 }
 
-/** bpftrace escapes a byte above 127 as if it were a character: up to U+00FF it is that byte again. */
+/** A program that escapes bytes as if they were characters means the byte, up to U+00FF. */
 const addCodePoint = (code: number, buffer: TextBuffer): void => {
   if (code < 256) buffer.addByte(code)
   else for (const byte of new TextEncoder().encode(String.fromCodePoint(code))) buffer.addByte(byte)
