@@ -102,15 +102,26 @@ interface Numbers {
   vms: number
 }
 
-/** Who is on one machine: pids and pointers mean nothing on another. */
+/** Who is on one machine, and what is recorded there: pids and pointers mean nothing on another. */
 export interface Cast {
   readonly tasks: Map<number, Task>
   readonly caches: Map<number, Cache>
   readonly vms: Array<Vm>
   readonly numbers: Numbers
+  /** There are records of the notifier's own functions: nothing about them needs to be inferred. */
+  probed: boolean
+  /** There are records of `__kvm_gpc_refresh`: those of `kvm_gpc_refresh` around it add nothing. */
+  innerRefresh: boolean
 }
 
-const castWith = (numbers: Numbers): Cast => ({ tasks: new Map(), caches: new Map(), vms: [], numbers })
+const castWith = (numbers: Numbers): Cast => ({
+  tasks: new Map(),
+  caches: new Map(),
+  vms: [],
+  numbers,
+  probed: false,
+  innerRefresh: false
+})
 
 /** The casts of all machines, each made when its machine is first named. */
 export const makeCasts = (): (machine: string) => Cast => {
