@@ -165,7 +165,8 @@ describe.skipIf(traces === undefined)(`a capture in the texts of several tools${
   it.effect("says the same in each", () =>
     Effect.gen(function*() {
       for (const name of ["6.12/A2", "6.12/E1", "6.1/M-2vcpu"]) {
-        const text = gunzipSync(readFileSync(join(traces!, `${name}.trace.gz`))).toString()
+        const whole = gunzipSync(readFileSync(join(traces!, `${name}.trace.gz`))).toString()
+        const text = whole.split("\n").slice(0, 10_000).join("\n") + "\n"
         const ftrace = yield* saidBy(text)
         const traceCmd = yield* saidBy(asTraceCmd(text))
         const perf = yield* saidBy(asPerf(text))

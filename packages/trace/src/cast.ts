@@ -127,12 +127,18 @@ interface Numbers {
   vms: number
 }
 
-/** Who is on one machine: pids and pointers mean nothing on another. */
+/** Who is on one machine, and what is recorded there: pids and pointers mean nothing on another. */
 export interface Cast {
   readonly tasks: Map<number, Task>
   readonly caches: Map<number, Cache>
   readonly vms: Array<Vm>
   readonly numbers: Numbers
+  /** There are records of the notifier's own functions: nothing about them needs to be inferred. */
+  probed: boolean
+  /** There are records of `__kvm_gpc_refresh`: those of `kvm_gpc_refresh` around it add nothing. */
+  innerRefresh: boolean
+  /** The calls of range_end are shown. */
+  endsShown: boolean
   /** Stands for the task of a record that tells neither a task nor a CPU. */
   readonly nobody: Task
 }
@@ -142,6 +148,9 @@ const castWith = (numbers: Numbers): Cast => ({
   caches: new Map(),
   vms: [],
   numbers,
+  probed: false,
+  innerRefresh: false,
+  endsShown: false,
   nobody: { ...makeTask(NO_THREAD, -1, new Uint8Array(0)), stream: "audit/0" }
 })
 

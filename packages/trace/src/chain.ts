@@ -15,49 +15,42 @@ const MOST_FRAMES = 32
 const LONGEST_NAME = 512
 
 export interface Chain {
-  /** A chain may follow, of the last record of `task`. */
-  readonly follows: (task: Task | undefined) => void
+  /** A chain may follow, of the last record of this task. */
+  task: Task | undefined
+  /** Whether frames wait for their `end`. */
+  open: boolean
   /** Takes the frame in the writer's line. */
   readonly frame: () => void
-  /** Whether a frame was taken since the last `end`. */
-  readonly isOpen: () => boolean
   /** The chain is over: writes its event, if its record made one. */
   readonly end: () => void
 }
 
 export const makeChain = (w: Writer): Chain => {
   const names: Array<string> = []
-  let task: Task | undefined
   let number = 0
-  let open = false
 
   const frame = (): void => {
     const { bodyFrom, bodyTo, bytes } = w.line
-    if (!open) number = w.line.number
-    open = true
-    if (task === undefined || names.length >= MOST_FRAMES || bodyTo === bodyFrom) return
+    if (!chain.open) number = w.line.number
+    chain.open = true
+    if (names.length >= MOST_FRAMES || bodyTo === bodyFrom) return
     names.push(printable(decode(bytes, bodyFrom, Math.min(bodyTo, bodyFrom + LONGEST_NAME))))
   }
 
   const end = (): void => {
+    const { task } = chain
     if (task !== undefined && task.said > 0 && names.length > 0) {
       w.src = { file: w.file, line: number }
       const data = { _tag: "CallChainSeen", thread: task.thread, frames: names.join(" ") } as const
       write(w, task.stream, "observed", data, undefined, task.said)
     }
     names.length = 0
-    task = undefined
-    open = false
+    chain.task = undefined
+    chain.open = false
   }
 
-  return {
-    follows: (of) => {
-      task = of
-    },
-    frame,
-    isOpen: () => open,
-    end
-  }
+  const chain: Chain = { task: undefined, open: false, frame, end }
+  return chain
 }
 
 /** A name is one word: what is no visible character becomes a `?`. */

@@ -177,33 +177,55 @@ export const makeFields = (): Fields => {
   const value = new Value()
   let stamp = 0
 
-  const store = (bytes: Uint8Array, nameFrom: number, nameTo: number, from: number, to: number, hex: boolean): void => {
+  const fieldOf = (bytes: Uint8Array, from: number, to: number): number => {
     const { renamed } = fields
-    const field = renamed === undefined
-      ? fieldAt(bytes, nameFrom, nameTo)
-      : renamedAt(bytes, nameFrom, nameTo, renamed)
+    const field = renamed === undefined ? fieldAt(bytes, from, to) : renamedAt(bytes, from, to, renamed)
     // The first one counts: what follows a text may be a part of that text.
-    if (
-      field < 0 || stamps[field] === stamp ||
-      !value.read(bytes, from, to, hex || (fields.bareHex && IS_ADDRESS[field]!), MAY_BE_HEX[field]!)
-    ) return
+    return field >= 0 && stamps[field] === stamp ? -1 : field
+  }
+
+  const store = (field: number, bytes: Uint8Array, from: number, to: number, hex: boolean): void => {
+    if (!value.read(bytes, from, to, hex || (fields.bareHex && IS_ADDRESS[field]!), MAY_BE_HEX[field]!)) return
     stamps[field] = stamp
     highs[field] = value.high
     lows[field] = value.low
   }
 
+  /** Stores `0x…`, the value of most fields, in one pass; gives where it ends, or -1 where it is something else. */
+  const storeHex = (field: number, bytes: Uint8Array, from: number, to: number): number => {
+    if (bytes[from] !== 48 || bytes[from + 1] !== X) return -1
+    let high = 0
+    let low = 0
+    let i = from + 2
+    while (i < to) {
+      const d = DIGITS[bytes[i]!]!
+      if (d > 15) break
+      high = (high << 4) | (low >>> 28)
+      low = (low << 4) | d
+      i++
+    }
+    if (i === from + 2 || i > from + 18 || (i < to && bytes[i] !== SPACE)) return -1
+    stamps[field] = stamp
+    highs[field] = high
+    lows[field] = low
+    return i
+  }
+
   const readPairs = (bytes: Uint8Array, from: number, to: number): void => {
     stamp++
-    let token = from
+    let first = from
     for (let i = from; i < to; i++) {
-      const c = bytes[i]
-      if (c === SPACE) token = i + 1
-      else if (c === EQUALS) {
-        const end = endOfValue(bytes, i + 1, to)
-        store(bytes, token, i, i + 1, end, false)
-        token = i = end
-        token++
+      if (bytes[i] !== EQUALS) continue
+      let name = i
+      while (name > first && bytes[name - 1] !== SPACE) name--
+      const field = fieldOf(bytes, name, i)
+      let end = field < 0 ? -1 : storeHex(field, bytes, i + 1, to)
+      if (end < 0) {
+        end = endOfValue(bytes, i + 1, to)
+        if (field >= 0) store(field, bytes, i + 1, end, false)
       }
+      first = end + 1
+      i = end
     }
   }
 
@@ -216,7 +238,8 @@ export const makeFields = (): Fields => {
       else if (c === COLON && bytes[i + 1] === SPACE) {
         let end = i + 2
         while (end < to && bytes[end] !== 44 && bytes[end] !== 41 && bytes[end] !== SPACE) end++
-        store(bytes, token, i, i + 2, end, true)
+        const field = fieldOf(bytes, token, i)
+        if (field >= 0) store(field, bytes, i + 2, end, true)
         token = i = end
         token++
       }
@@ -253,8 +276,11 @@ const endOfValue = (bytes: Uint8Array, from: number, to: number): number => {
   return i
 }
 
-const digitOf = (c: number): number =>
-  c >= 48 && c <= 57 ? c - 48 : c >= 97 && c <= 102 ? c - 87 : c >= 65 && c <= 70 ? c - 55 : 99
+/** The value of each digit; 99 of what is none. */
+const DIGITS = Uint8Array.from(
+  { length: 256 },
+  (_, c) => c >= 48 && c <= 57 ? c - 48 : c >= 97 && c <= 102 ? c - 87 : c >= 65 && c <= 70 ? c - 55 : 99
+)
 
 /** A 64-bit value being read. */
 class Value {
@@ -273,15 +299,14 @@ class Value {
     if (digits < 1 || digits > 16) return false
     let high = 0
     let low = 0
-    const split = to - 8
     for (let i = from; i < to; i++) {
-      const d = digitOf(bytes[i]!)
+      const d = DIGITS[bytes[i]!]!
       if (d > 15) return false
-      if (i < split) high = high * 16 + d
-      else low = low * 16 + d
+      high = (high << 4) | (low >>> 28)
+      low = (low << 4) | d
     }
-    this.high = high | 0
-    this.low = low
+    this.high = high
+    this.low = low >>> 0
     return true
   }
 

@@ -43,8 +43,8 @@ describe("a line of JSON", () => {
   })
 
   it("says what bpftrace 0.17 was told to print", () => {
-    const printed = '4610673264660 \\"bpftrace\\" a\\tb \\\\ \\uffffffc3\\uffffffa9\\n two'
-    assert.strictEqual(new TextDecoder().decode(said(bytesOf(printed))), '4610673264660 "bpftrace" a\tb \\ é\n two')
+    const printed = "4610673264660 \\\"bpftrace\\\" a\\tb \\\\ \\uffffffc3\\uffffffa9\\n two"
+    assert.strictEqual(new TextDecoder().decode(said(bytesOf(printed))), "4610673264660 \"bpftrace\" a\tb \\ é\n two")
   })
 
   it("ends, whatever stands in it", () => {

@@ -40,8 +40,8 @@ export const refresh = (w: Writer, task: Task): boolean => {
     (given > 0 && given !== hvaField(f, F.old_uhva))
   cache.gpa = gpa
   cache.generation = generation
-  const isTold = !w.innerRefresh && task.refreshing === cache
-  w.innerRefresh = true
+  const isTold = !w.cast.innerRefresh && task.refreshing === cache
+  w.cast.innerRefresh = true
   if (isTold) return true
   const uhva = gpa === INVALID_GPA ? given : KVM_HVA_ERR_BAD
   const data = { _tag: "RefreshEntered", thread: task.thread, gpc: cache.id, gpa, uhva } as const
@@ -70,7 +70,7 @@ const beginRefresh = (task: Task, cache: Cache, seq: number): void => {
 export const wholeRefresh = (w: Writer, task: Task): boolean => {
   const cache = cacheOf(w, task)
   if (cache === undefined) return false
-  if (w.innerRefresh) return true
+  if (w.cast.innerRefresh) return true
   const f = w.fields
   vmOfCache(w, task, cache)
   const uhva = cache.gpa === INVALID_GPA && cache.uhva !== undefined ? cache.uhva : KVM_HVA_ERR_BAD
@@ -87,7 +87,7 @@ export const wholeRefresh = (w: Writer, task: Task): boolean => {
 
 /** Return of kvm_gpc_refresh: what it calls has returned before, where that is recorded. */
 export const wholeRefreshRet = (w: Writer, task: Task): boolean =>
-  w.innerRefresh || (task.refreshing === undefined && !w.fields.has(F.gpc)) || refreshRet(w, task)
+  w.cast.innerRefresh || (task.refreshing === undefined && !w.fields.has(F.gpc)) || refreshRet(w, task)
 
 /** Tells the cache's address where it is new. */
 const translate = (w: Writer, task: Task, cache: Cache): void => {

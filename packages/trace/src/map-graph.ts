@@ -154,20 +154,20 @@ const rangeStart: Calls = {
     const { started } = task.graph
     task.graph.inStart = false
     task.graph.started = undefined
-    return w.probed || (started !== undefined && invStartRet(w, task))
+    return w.cast.probed || (started !== undefined && invStartRet(w, task))
   }
 }
 
 /** gfn_to_pfn_cache_invalidate_start: its arguments are the range, where the tracepoint did not say it before. */
 const walk: Calls = {
   entered: (w, task) => kvmUnmapHvaRange(w, task) || task.graph.started !== undefined,
-  left: (w, task) => w.probed || (task.graph.started !== undefined && gpcInvalRet(w, task))
+  left: (w, task) => w.cast.probed || (task.graph.started !== undefined && gpcInvalRet(w, task))
 }
 
 const rangeEnd: Calls = {
   entered: (w, task) => {
-    if (w.probed) return true
-    w.endsShown = true
+    if (w.cast.probed) return true
+    w.cast.endsShown = true
     const range = w.ranges.byThread.get(task.thread)?.findLast(({ ended }) => ended === undefined)
     if (range === undefined) return false
     task.untilReturn = undefined
@@ -175,7 +175,7 @@ const rangeEnd: Calls = {
     return true
   },
   left: (w, task) => {
-    if (w.probed) return true
+    if (w.cast.probed) return true
     const range = endingRange(w, task)
     if (range === undefined) return false
     returnEnd(w, task, range)

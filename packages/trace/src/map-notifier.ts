@@ -15,7 +15,7 @@ import type { Writer } from "./writer.ts"
 export const invStart = (w: Writer, task: Task): boolean => {
   const f = w.fields
   if (!f.has(F.start) || !f.has(F.end)) return false
-  w.probed = true
+  w.cast.probed = true
   callStart(w, task, vmOf(w, task), NOTIFIER_EVENTS[f.signed(F.event)] ?? "UNMAP")
   return true
 }
@@ -30,7 +30,7 @@ const callStart = (w: Writer, task: Task, vm: Vm, event: (typeof NOTIFIER_EVENTS
 /** Just after `mn_active_invalidate_count++`. */
 export const invInc = (w: Writer, task: Task): boolean => {
   if (!w.fields.has(F.active)) return false
-  w.probed = true
+  w.cast.probed = true
   const data = { _tag: "CountIncremented", thread: task.thread, count: w.fields.signed(F.active) } as const
   writeRange(w, vmOf(w, task).stream, "observed", data, openRange(w, task)?.started.seq)
   return true
@@ -97,7 +97,7 @@ export const invStartRet = (w: Writer, task: Task): boolean => {
 export const invEnd = (w: Writer, task: Task): boolean => {
   const f = w.fields
   if (!f.has(F.start) || !f.has(F.end)) return false
-  w.probed = true
+  w.cast.probed = true
   const start = boundField(f, F.start)
   const end = boundField(f, F.end)
   const vm = vmOf(w, task).stream
@@ -132,7 +132,7 @@ export const mmuInvalEnd = (w: Writer, task: Task): boolean => {
 export const invDec = (w: Writer, task: Task): boolean => {
   const f = w.fields
   if (!f.has(F.active)) return false
-  w.probed = true
+  w.cast.probed = true
   const vm = vmOf(w, task)
   const corr = endingRange(w, task)?.started.seq
   if (f.has(F.gseq)) {
@@ -159,18 +159,18 @@ export const invEndRet = (w: Writer, task: Task): boolean => {
  */
 export const kvmUnmapHvaRange = (w: Writer, task: Task): boolean => {
   const f = w.fields
-  if (w.probed) return true
+  if (w.cast.probed) return true
   if (!f.has(F.start) || !f.has(F.end)) return false
   const { graph } = task
   if (graph.inStart && graph.started !== undefined) return true
-  if (!w.endsShown) endInferred(w, task)
+  if (!w.cast.endsShown) endInferred(w, task)
   const vm = vmOf(w, task)
   callStart(w, task, vm, "UNMAP")
   const range = openRange(w, task)!
   const count = rangesOf(w.ranges, vm.stream).counted + 1
   const incremented = { _tag: "CountIncremented", thread: task.thread, count } as const
   writeRange(w, vm.stream, "inferred", incremented, range.started.seq, range.started.seq)
-  if (!w.endsShown) task.untilReturn = range
+  if (!w.cast.endsShown) task.untilReturn = range
   if (graph.inStart) graph.started = range
   return true
 }
@@ -180,7 +180,7 @@ export const endInferred = (w: Writer, task: Task): void => {
   const range = task.untilReturn
   if (range === undefined) return
   task.untilReturn = undefined
-  if (range.ended !== undefined || w.probed) return
+  if (range.ended !== undefined || w.cast.probed) return
   callEnd(w, task, range)
   returnEnd(w, task, range)
 }

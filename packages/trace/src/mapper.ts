@@ -112,7 +112,7 @@ const returned: Handler = (w, task) => {
 
 /** `mmu notifier unmap range: 0x… -- 0x…`, or the same as fields. */
 const unmapRange: Handler = (w, task) => {
-  if (w.probed) return true
+  if (w.cast.probed) return true
   const { bytes, bodyFrom, bodyTo } = w.line
   w.fields.readPairs(bytes, bodyFrom, bodyTo)
   if (!w.fields.has(F.start)) {
@@ -210,10 +210,7 @@ export const makeMapper = (line: TraceLine, maps: Maps = NO_MAPS): Mapper => {
     out: [],
     seq: 0,
     t: 0,
-    src: undefined,
-    probed: false,
-    innerRefresh: false,
-    endsShown: false
+    src: undefined
   }
 
   const numberOf = (): number => {

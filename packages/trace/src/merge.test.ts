@@ -46,6 +46,9 @@ const notes = (events: ReadonlyArray<NewEvent<Event>>) =>
 const seen = (events: ReadonlyArray<NewEvent<Event>>) =>
   events.flatMap(({ data }) => data._tag === "TaskSeen" ? [data.thread] : [])
 
+const caches = (events: ReadonlyArray<NewEvent<Event>>) =>
+  new Set(events.flatMap(({ data }) => data._tag === "MappingKept" ? [data.gpc] : [])).size
+
 describe("several traces", () => {
   it.effect("are one in the order of their times, each event with its file and line", () =>
     Effect.gen(function*() {
@@ -82,8 +85,6 @@ describe("several traces", () => {
       const apart = yield* load(texts, [{}, { host: "guest" }])
       assert.deepStrictEqual(seen(shared.events), [0])
       assert.deepStrictEqual(seen(apart.events), [0, 1])
-      const caches = (events: ReadonlyArray<NewEvent<Event>>) =>
-        new Set(events.flatMap(({ data }) => data._tag === "MappingKept" ? [data.gpc] : [])).size
       assert.deepStrictEqual([caches(shared.events), caches(apart.events)], [1, 2])
     }).pipe(Effect.provide(NodeFileSystem.layer)))
 

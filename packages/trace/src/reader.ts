@@ -45,10 +45,12 @@ export const makeTextReader = (
   let hasNul = false
   counter.format = format.name
 
-  const tell = (reading: Reading): void => {
-    if (offset !== 0 && (reading.kind === "record" || reading.kind === "again")) shift(line, offset)
+  const tellShifted = (reading: Reading): void => {
+    if (reading.kind === "record" || reading.kind === "again") shift(line, offset)
     on(reading)
   }
+
+  const tell = offset === 0 ? on : tellShifted
 
   const tellMore = (): void => {
     for (let next = lines.more?.(line); next !== undefined; next = lines.more?.(line)) tell(next)

@@ -10,6 +10,7 @@ import type { Event } from "@pfnscope/protocol"
 import type { Cast } from "./cast.ts"
 import type { Counter } from "./census.ts"
 import { makeChain } from "./chain.ts"
+import { RECORD } from "./format.ts"
 import type { Loss, Reading, TraceLine } from "./format.ts"
 import { makeMapper } from "./mapper.ts"
 import type { Maps } from "./maps.ts"
@@ -60,10 +61,12 @@ export const makeRecorder = (line: TraceLine, maps?: Maps): Recorder => {
   let source: Source | undefined
   let host = -1
   let origin: number | undefined
+  let settled = 0
 
   /** The file and the machine of the line. */
   const turnTo = (next: Source): void => {
-    endChain()
+    chain.end()
+    settle()
     source = next
     host = line.host
     w.file = next.file
@@ -71,10 +74,10 @@ export const makeRecorder = (line: TraceLine, maps?: Maps): Recorder => {
     w.fields.bareHex = next.bareHex
   }
 
-  const endChain = (): void => {
-    const before = w.seq
-    chain.end()
-    if (source !== undefined) source.counter.produced += w.seq - before
+  /** Credits the file with the events that were written since the last time. */
+  const settle = (): void => {
+    if (source !== undefined) source.counter.produced += w.seq - settled
+    settled = w.seq
   }
 
   /** A guest that the line names is on a machine of its own, another in each file's host. */
@@ -112,14 +115,15 @@ export const makeRecorder = (line: TraceLine, maps?: Maps): Recorder => {
   }
 
   const onRecord = (counter: Counter, counted: boolean): void => {
-    chain.end()
+    if (chain.open) chain.end()
     w.src = undefined
     if (!setTime(counter)) {
+      chain.task = undefined
       if (!counted) counter.reject(FAR, line.number)
       return
     }
     if (!counted) counter.parsed++
-    chain.follows(mapper.record(counter))
+    chain.task = mapper.record(counter)
   }
 
   const onOther = (reading: Reading, from: Source): void => {
@@ -136,7 +140,7 @@ export const makeRecorder = (line: TraceLine, maps?: Maps): Recorder => {
         return onContinuation(counter)
       case "chain":
         chain.end()
-        chain.follows(w.cast.tasks.get(line.pid))
+        chain.task = w.cast.tasks.get(line.pid)
         return onContinuation(counter)
       case "held":
         return
@@ -153,13 +157,12 @@ export const makeRecorder = (line: TraceLine, maps?: Maps): Recorder => {
     names: mapper.names,
     take: (reading, from) => {
       if (from !== source || line.host !== host) turnTo(from)
-      const before = w.seq
-      if (reading.kind === "record") onRecord(from.counter, false)
+      if (reading === RECORD) onRecord(from.counter, false)
       else onOther(reading, from)
-      from.counter.produced += w.seq - before
     },
-    end: endChain,
+    end: chain.end,
     drain: () => {
+      settle()
       const out = w.out
       w.out = []
       return out

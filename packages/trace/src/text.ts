@@ -31,6 +31,12 @@ export const startsWith = (bytes: Uint8Array, from: number, to: number, text: Ui
 /** The bytes of a text. */
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
+const PLACES = 256
+
+/** A place for a text, by its length, its last and a middle byte. */
+const placeOf = (bytes: Uint8Array, from: number, to: number): number =>
+  to === from ? 0 : (bytes[to - 1]! * 7 + bytes[(from + to) >>> 1]! * 13 + (to - from) * 29) & (PLACES - 1)
+
 /** FNV-1a of the bytes `[from, to)`. */
 const hash = (bytes: Uint8Array, from: number, to: number): number => {
   let h = 0x811c9dc5
@@ -53,7 +59,19 @@ export const makeNumbering = (known: ReadonlyArray<string>): Numbering => {
   const bytesOfText: Array<Uint8Array> = []
   const buckets = new Map<number, Array<number>>()
 
+  /** The text that was found last at each place: most often the one that is sought. */
+  const recent = new Int32Array(PLACES).fill(-1)
+
   const find = (bytes: Uint8Array, from: number, to: number): number => {
+    const place = placeOf(bytes, from, to)
+    const number = recent[place]!
+    if (number >= 0 && isText(bytes, from, to, bytesOfText[number]!)) return number
+    const found = search(bytes, from, to)
+    if (found >= 0) recent[place] = found
+    return found
+  }
+
+  const search = (bytes: Uint8Array, from: number, to: number): number => {
     const bucket = buckets.get(hash(bytes, from, to))
     if (bucket === undefined) return -1
     for (let i = 0; i < bucket.length; i++) {

@@ -14,12 +14,7 @@ import { F } from "./fields.ts"
 import type { Fields } from "./fields.ts"
 import type { TraceLine } from "./format.ts"
 
-/**
- * The state of a mapping. `seq` is the position of the event written last; `t` and `src` are the record's. `probed`:
- * the text has records of the notifier's own functions, so that nothing about them needs to be inferred. `innerRefresh`:
- * it has those of `__kvm_gpc_refresh`, so that those of `kvm_gpc_refresh` around it add nothing. `endsShown`: it shows the
- * calls of range_end.
- */
+/** The state of a mapping. `seq` is the position of the event written last; `t` and `src` are the record's. */
 export interface Writer {
   /** The file of the record, and who is on its machine. */
   file: string
@@ -31,9 +26,6 @@ export interface Writer {
   seq: number
   t: number
   src: Source | undefined
-  probed: boolean
-  innerRefresh: boolean
-  endsShown: boolean
 }
 
 type How = NewEvent<Event>["how"]
