@@ -15,8 +15,11 @@ type Inflater = zlib.Gunzip | zlib.ZstdDecompress
 /** A slice of this much may become a thousand times as much. */
 const SLICE = 16_384
 
+/** What it becomes is given in pieces of this. */
+const PIECE = { chunkSize: 262_144 }
+
 const makeInflater = (compression: Compression): Inflater =>
-  compression === "gzip" ? zlib.createGunzip() : zlib.createZstdDecompress()
+  compression === "gzip" ? zlib.createGunzip(PIECE) : zlib.createZstdDecompress(PIECE)
 
 /** What zlib gave for a slice, and whether it wants no more: a member ended. */
 interface Inflated {
