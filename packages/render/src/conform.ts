@@ -16,13 +16,13 @@ const placeOf = ({ file, line, seq }: { readonly file: string; readonly line: nu
 const disagreementLines = (d: Disagreement): ReadonlyArray<string> => [
   `  ${placeOf(d)}: ${d.kind}: the trace shows ${d.actual}, the model expected ${d.expected}`,
   `    in the state: ${d.state}`,
-  ...(d.allowed.length === 0 ? [] : [`    the model would have allowed: ${d.allowed.join(", ")}`])
+  ...(d.allowed.length === 0 ? [] : [`    the steps that the model allows from there: ${d.allowed.join(", ")}`])
 ]
 
 const tenths = (part: number, whole: number): string => whole === 0 ? "-" : `${(part / whole * 100).toFixed(1)} %`
 
 const verdictOf = (c: Conformance): string => {
-  if (c.disagreements > 0) return `DISAGREES with ${c.policy}: ${counted(c.disagreements, "decision")}`
+  if (c.disagreements > 0) return `DISAGREES with ${c.policy}, ${counted(c.disagreements, "time")}`
   if (c.decisions === 0) return `NOTHING TO COMPARE with ${c.policy}: no decision was recorded that can be judged`
   return `AGREES with ${c.policy}: every decision is one that its steps make`
 }

@@ -170,7 +170,7 @@ describe("a file that is no ftrace text", () => {
     ["a text that begins with an empty line", "\nCC\nDD\n", "unrecognised", /of its 3 lines/],
     ["another binary file", Uint8Array.of(1, 2, 0, 3), "binary", /NUL/],
     ["any other text", "dear all,\nplease find attached\n", "unrecognised", /of its 2 lines were read as ftrace 0 %/],
-    ["a header without records", HEADER, "unrecognised", /a record of ftrace/],
+    ["a header without records", HEADER, "empty", /a record of ftrace/],
     [
       "records without a context",
       `${HEADER}kvm_unmap_hva_range: mmu notifier unmap range\n`,

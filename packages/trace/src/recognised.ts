@@ -54,5 +54,7 @@ export const expectRecords = (file: string, census: Census): Effect.Effect<void,
   const worst = census.rejected.toSorted((a, b) => b.count - a.count)[0]
   const why = worst === undefined ? "" : `; ${worst.count} of ${census.lines} lines have ${worst.reason}`
   const expected = `a record of ${census.format}${why}`
-  return Effect.fail(new TraceError({ file, problem: "unrecognised", line: worst?.lines[0] ?? 1, expected }))
+  // A text of nothing but headers is a trace of nothing.
+  const problem = worst === undefined ? "empty" : "unrecognised"
+  return Effect.fail(new TraceError({ file, problem, line: worst?.lines[0] ?? 1, expected }))
 }

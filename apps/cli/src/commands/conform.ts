@@ -8,9 +8,11 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { clearProgress } from "../check/progress.ts"
 import { Found } from "../ended.ts"
 import { policyOf } from "../names.ts"
 import { jsonFlag, print } from "../output.ts"
+import { readingFlags } from "../reading.ts"
 import { openRereadable } from "../rereadable.ts"
 
 export const conformCommand = Command.make(
@@ -29,11 +31,13 @@ export const conformCommand = Command.make(
       Flag.withDescription("Every disagreement that is kept, not just the first"),
       Flag.withDefault(false)
     ),
+    ...readingFlags,
     json: jsonFlag
   },
-  Effect.fnUntraced(function*({ file, json, policy: name, verbose }) {
+  Effect.fnUntraced(function*({ file, json, policy: name, verbose, ...reading }) {
     const policy = Option.isSome(name) ? yield* policyOf(name.value) : undefined
-    const result = yield* conform(yield* openRereadable(file), { policy })
+    const trace = yield* openRereadable(file, reading)
+    const result = yield* Effect.ensuring(conform(trace, { policy }), clearProgress)
     yield* print(json, () => conformJson(result), () => conformText(result, { verbose }))
     if (result.disagreements > 0) return yield* new Found({ code: 1 })
     if (result.decisions === 0) return yield* new Found({ code: 3 })

@@ -9,9 +9,11 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import { clearProgress } from "../check/progress.ts"
 import { Found } from "../ended.ts"
 import { policyOf } from "../names.ts"
 import { jsonFlag, print } from "../output.ts"
+import { readingFlags } from "../reading.ts"
 import { openRereadable } from "../rereadable.ts"
 
 export const whatIfCommand = Command.make(
@@ -30,12 +32,14 @@ export const whatIfCommand = Command.make(
       Flag.withDescription("The policy of the trace's own kernel, where the trace does not show it"),
       Flag.optional
     ),
+    ...readingFlags,
     json: jsonFlag
   },
-  Effect.fnUntraced(function*({ file, json, kernel: name, policies: names }) {
+  Effect.fnUntraced(function*({ file, json, kernel: name, policies: names, ...reading }) {
     const policies = names.length === 0 ? POLICIES : yield* Effect.forEach(names, policyOf)
     const kernel = Option.isSome(name) ? yield* policyOf(name.value) : undefined
-    const result = yield* whatIf(yield* openRereadable(file), policies, kernel)
+    const trace = yield* openRereadable(file, reading)
+    const result = yield* Effect.ensuring(whatIf(trace, policies, kernel), clearProgress)
     yield* print(json, () => whatIfJson(result), () => whatIfText(result))
     const { recorded, replayed } = result
     if (recorded.refreshes.stalePublishes + replayed.violations.length > 0) return yield* new Found({ code: 1 })
