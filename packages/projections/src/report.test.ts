@@ -119,6 +119,7 @@ describe("a report", () => {
   })
 
   it("names who invalidates, by what call, and how often a cache was hit", () => {
+    const idle = { chain: null, hits: 0, overlapping: 0, gpcs: [], retries: 0, faultRetries: 0, retriesOverPage: 0 }
     const { invalidations, invalidators } = report([
       { _tag: "TaskSeen", thread: 2, comm: "qemu", pid: 77 } as Line,
       entered,
@@ -134,9 +135,18 @@ describe("a report", () => {
     ])
     assert.deepInclude(invalidations, { count: 3, overlappingGpc: 1, maxInFlight: 2, hits: 1, open: 2 })
     assert.deepStrictEqual(invalidators, [
-      { comm: "thread 3", pid: 3, call: "none", count: 1, hits: 0 },
-      { comm: "qemu", pid: 77, call: "madvise", count: 1, hits: 1 },
-      { comm: "qemu", pid: 77, call: "none", count: 1, hits: 0 }
+      { ...idle, comm: "thread 3", pid: 3, call: "none", count: 1 },
+      {
+        ...idle,
+        comm: "qemu",
+        pid: 77,
+        call: "madvise",
+        count: 1,
+        hits: 1,
+        overlapping: 1,
+        gpcs: [{ id: 0, count: 1 }]
+      },
+      { ...idle, comm: "qemu", pid: 77, call: "none", count: 1 }
     ])
   })
 
