@@ -14,6 +14,7 @@ import type { Activity } from "./activity.ts"
 import type { Finding, Sighting } from "./evidence.ts"
 import { find, notFound } from "./evidence.ts"
 import { inProgressForGood, outrun, stuckAtRest } from "./fault-states.ts"
+import { seesLookups } from "./refreshes.ts"
 
 /** @category models @since 0.1.0 */
 export const DIAGNOSES = [
@@ -76,8 +77,19 @@ const seesFaults = (a: Activity): boolean => a.simulated || a.memory.mapped + a.
 
 const seesFaultStates = (a: Activity): boolean => a.faultStates.size > 0
 
-/** Which retries there were, and why: the probes in the middle of a refresh tell. */
-const seesLaps = (a: Activity): boolean => a.simulated || a.refreshes.snapshots > 0 || a.refreshes.retries > 0
+/** Lookups are recorded: which retries there were. */
+const seesLaps = (a: Activity): boolean => a.simulated || seesLookups(a.refreshes)
+
+/** Why laps were thrown away is recorded, by the probes in the middle of a refresh. */
+const seesReasons = (a: Activity): boolean =>
+  seesLaps(a) && (a.simulated || a.refreshes.retries > (a.refreshes.retriesBy.get("none") ?? 0) || seesPublishes(a))
+
+/** When caches become valid is recorded. Where it is not, whether they were is not known either. */
+const seesPublishes = (a: Activity): boolean => a.simulated || a.refreshes.published > 0
+
+/** Refreshes, if there are any, are seen well enough; or there are guest faults only. */
+const seesAllOf = (a: Activity, wellEnough: (a: Activity) => boolean): boolean =>
+  seesRefreshes(a) ? wellEnough(a) : seesFaults(a)
 
 const add = (...findings: ReadonlyArray<Finding>): Finding => ({
   count: findings.reduce((sum, finding) => sum + finding.count, 0),
@@ -93,13 +105,13 @@ const add = (...findings: ReadonlyArray<Finding>): Finding => ({
  * @since 0.1.0
  */
 export const stalePublish = (a: Activity): Opinion => {
-  const { doubtfulPublishes, published, stalePublishes } = a.refreshes
+  const { doubtfulPublishes, stalePublishes } = a.refreshes
   const doubtful = stalePublishes.count === 0
   // Without the count nobody can say whether an invalidation was over: then none was seen.
   const seesCount = a.invalidations.counted > 0 || a.invalidations.count === 0
   return {
     finding: doubtful ? doubtfulPublishes : stalePublishes,
-    visible: a.simulated || (published > 0 && seesCount),
+    visible: seesPublishes(a) && seesCount,
     byAbsence: false,
     ranges: true,
     doubtful
@@ -179,7 +191,7 @@ const openTooLong = (a: Activity, startOnly = false): Finding => {
  */
 export const thrash = (a: Activity): Opinion => ({
   finding: add(a.refreshes.thrashed, a.memory.thrashed, outrun(a.faultStates)),
-  visible: (seesRefreshes(a) && seesLaps(a)) || seesFaults(a) || seesFaultStates(a),
+  visible: seesAllOf(a, seesLaps) || seesFaultStates(a),
   byAbsence: false,
   ranges: true
 })
@@ -193,7 +205,7 @@ export const thrash = (a: Activity): Opinion => ({
  */
 export const unrangedSeq = (a: Activity): Opinion => ({
   finding: add(a.refreshes.unrelatedBy.get("seq") ?? notFound()),
-  visible: seesRefreshes(a) && seesLaps(a),
+  visible: seesRefreshes(a) && seesReasons(a),
   byAbsence: true,
   ranges: true
 })
@@ -208,7 +220,7 @@ export const unrangedSeq = (a: Activity): Opinion => ({
  */
 export const accumulatedHull = (a: Activity): Opinion => ({
   finding: add(a.memory.hullOnly, a.refreshes.hullOnly),
-  visible: seesFaults(a) || (seesRefreshes(a) && seesLaps(a)),
+  visible: seesAllOf(a, seesReasons),
   byAbsence: true,
   ranges: true
 })
@@ -265,8 +277,8 @@ export const refreshFailed = (a: Activity): Opinion => ({
  */
 export const generationChurn = (a: Activity): Opinion => {
   const { kept, completed } = a.refreshes
-  const churns = kept.count >= CHURN_KEPT && kept.count >= CHURN_PART * completed
-  return { finding: churns ? kept : notFound(), visible: seesRefreshes(a), byAbsence: false }
+  const churns = seesLaps(a) && kept.count >= CHURN_KEPT && kept.count >= CHURN_PART * completed
+  return { finding: churns ? kept : notFound(), visible: seesRefreshes(a) && seesLaps(a), byAbsence: false }
 }
 
 /** The setting up of a guest's memslots alone makes a handful. */
@@ -304,8 +316,8 @@ const diagnoses: { readonly [K in DiagnosisId]: (a: Activity) => Opinion } = {
 
 /** P3: when range_start returns, no cache in its range is valid that was valid before the call. */
 const startDrain = (a: Activity): Opinion => ({
-  finding: a.validity.validAtReturn,
-  visible: a.simulated || (a.validity.returns > 0 && a.refreshes.published > 0),
+  finding: seesPublishes(a) ? a.validity.validAtReturn : notFound(),
+  visible: seesPublishes(a) && (a.simulated || a.validity.returns > 0),
   byAbsence: true,
   ranges: true
 })
@@ -313,7 +325,7 @@ const startDrain = (a: Activity): Opinion => ({
 /** P4: no cache in a range becomes valid between the return of range_start and the call of range_end. */
 const noNewMapping = (a: Activity): Opinion => ({
   finding: a.validity.publishedInRange,
-  visible: a.simulated || (a.validity.returns > 0 && a.refreshes.published > 0),
+  visible: seesPublishes(a) && (a.simulated || a.validity.returns > 0),
   byAbsence: true,
   ranges: true
 })
@@ -324,7 +336,7 @@ const pairing = unpairedRange
 /** P11: what is published is a page, and its cache is active. That it is not may be an activation that was lost. */
 const structural = (a: Activity): Opinion => ({
   finding: add(a.refreshes.publishedNothing, a.validity.publishedInactive),
-  visible: a.simulated || a.refreshes.published > 0,
+  visible: seesPublishes(a),
   byAbsence: a.refreshes.publishedNothing.count === 0
 })
 

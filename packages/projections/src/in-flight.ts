@@ -65,6 +65,8 @@ export interface InFlight {
   readonly byThread: Map<number, Array<OpenRange>>
   /** The range that the last event was about, or undefined. */
   touched: OpenRange | undefined
+  /** Ranges that were opened so far. */
+  seen: number
   /** Events of range_end for which there was no range_start. */
   endsWithoutStart: number
   /** A tracer lost events at this position or before; ranges opened earlier may have ended unseen. */
@@ -76,6 +78,7 @@ export const noneInFlight = (): InFlight => ({
   vms: new Map(),
   byThread: new Map(),
   touched: undefined,
+  seen: 0,
   endsWithoutStart: 0,
   lostAt: 0
 })
@@ -191,6 +194,7 @@ const open = (state: InFlight, seq: number, event: NewEvent<Event>, start: numbe
     finished: undefined
   }
   const ranges = rangesOf(state, event.stream)
+  state.seen++
   ranges.open.push(range)
   ranges.maxOpen = Math.max(ranges.maxOpen, ranges.open.length)
   const stack = state.byThread.get(thread)

@@ -11,7 +11,7 @@
  * @since 0.1.0
  */
 import type { Envelope } from "@pfnscope/journal"
-import type { Event, RetryReason } from "@pfnscope/protocol"
+import type { Event, EventOf, RetryReason } from "@pfnscope/protocol"
 import { addDuration, noDurations } from "./durations.ts"
 import type { Durations } from "./durations.ts"
 import { find, notFound, sightingOf } from "./evidence.ts"
@@ -37,8 +37,9 @@ export interface RunningRefresh {
   unrelated: number
   /** Where the lap began: its snapshot, or else where the lap before ended. */
   lap: Moment
-  /** An invalidation whose range holds the address touched this lap. */
+  /** An invalidation whose range holds the address touched this lap; the lap before. */
   related: boolean
+  relatedBefore: boolean
   resolved: Moment | undefined
   resolvedSighting: Sighting | undefined
   tested: Moment | undefined
@@ -71,6 +72,8 @@ export interface Refreshes {
   readonly failures: Finding
   /** Refreshes that found their mapping still good: only the memslots' generation had changed. */
   readonly kept: Finding
+  /** Of these, those that are taken for such only because no lookup of theirs was recorded. */
+  keptInferred: number
   withLookup: number
   /** Refreshes that their thread left for another without returning. */
   abandoned: number
@@ -123,6 +126,7 @@ export const noRefreshes = (): Refreshes => ({
   failed: 0,
   failures: notFound(),
   kept: notFound(),
+  keptInferred: 0,
   withLookup: 0,
   abandoned: 0,
   lapsMax: 0,
@@ -180,11 +184,12 @@ export const evolveRefreshes = (state: Refreshes, ranges: InFlight, event: Envel
       break
     }
     case "RetryDecided":
-      retry(state, ranges, event, e.reason, e.covering)
+      retry(state, ranges, event, e)
       break
     case "MappingKept": {
       const run = state.running.get(e.thread)
       if (run !== undefined) run.kept = true
+      if (event.how === "inferred") state.keptInferred++
       break
     }
     case "Published":
@@ -229,6 +234,7 @@ const enter = (state: Refreshes, ranges: InFlight, event: Envelope<Event>, gpc: 
     unrelated: 0,
     lap: entered,
     related: false,
+    relatedBefore: false,
     resolved: undefined,
     resolvedSighting: undefined,
     tested: undefined,
@@ -322,8 +328,7 @@ const retry = (
   state: Refreshes,
   ranges: InFlight,
   event: Envelope<Event>,
-  reason: RetryReason,
-  covering: number
+  { covering, inFlight, reason }: EventOf<"RetryDecided">
 ): void => {
   state.retries++
   state.retriesBy.set(reason, (state.retriesBy.get(reason) ?? 0) + 1)
@@ -333,7 +338,12 @@ const retry = (
   if (run === undefined) return
   run.retries++
   if (reason === "seq" && isOverrun(run, event)) find(state.caughtBySeq, sighting)
-  if (!run.related) {
+  // Where the address or the ranges are not recorded nobody can say what they have to do with each other.
+  const isTold = run.uhva !== undefined && (ranges.seen > 0 || inFlight > 0)
+  // A lap that is known by its lookup only began somewhat before it.
+  const isRelated = run.related || (reason === "none" && run.relatedBefore)
+  run.relatedBefore = run.related
+  if (!isRelated && isTold) {
     run.unrelated++
     state.unrelated++
     const finding = state.unrelatedBy.get(reason) ?? notFound()
@@ -386,6 +396,10 @@ const keepWorst = (
   state.worst.sort((a, b) => b.laps - a.laps || a.seq - b.seq)
   state.worst.length = Math.min(state.worst.length, KEPT_WORST)
 }
+
+/** Whether lookups are recorded at all: where there is none, and no mapping was seen to be kept, nobody knows the laps. @category reading @since 0.1.0 */
+export const seesLookups = ({ kept, keptInferred, withLookup }: Refreshes): boolean =>
+  withLookup > 0 || kept.count > keptInferred
 
 /** Refreshes, as a projection. @category projections @since 0.1.0 */
 export const refreshes: Projection<{ readonly ranges: InFlight; readonly refreshes: Refreshes }> = {

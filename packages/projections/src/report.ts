@@ -21,6 +21,7 @@ import type { FinishedFault } from "./fault-laps.ts"
 import type { VcpuFaults } from "./fault-states.ts"
 import type { Invalidator } from "./invalidators.ts"
 import { fold } from "./projection.ts"
+import { seesLookups } from "./refreshes.ts"
 import type { FinishedRefresh } from "./refreshes.ts"
 import { byBlame, stormOf } from "./storm.ts"
 import type { Storm } from "./storm.ts"
@@ -210,7 +211,7 @@ export const compose = (a: Activity, file: ReportedFile): Report => {
     span: { from: a.from, to: a.to },
     events: a.events,
     tasks: a.threads.size,
-    gpcs: [...a.validity.gpcs.values()].sort((x, y) => x.id - y.id).map((gpc) => reportGpc(gpc, a.to)),
+    gpcs: [...a.validity.gpcs.values()].sort((x, y) => x.id - y.id).map((gpc) => reportGpc(gpc, a)),
     invalidations: reportInvalidations(a, file.path),
     refreshes: reportRefreshes(a, file.path),
     invalidators,
@@ -242,10 +243,15 @@ const reportInvalidators = (a: Activity): ReadonlyArray<ReportedInvalidator> =>
     }))
     .sort(byBlame)
 
-const reportGpc = (gpc: GpcValidity, end: number): ReportedGpc => {
+const reportGpc = (gpc: GpcValidity, a: Activity): ReportedGpc => {
   const settled = { ...gpc }
-  settleValidity(settled, end)
-  const { id, pointer, uhva, validNs, invalidNs, invalidated } = settled
+  settleValidity(settled, a.to)
+  const { id, pointer, uhva, invalidated } = settled
+  // Refreshes that nobody published: the trace does not tell when a cache becomes valid.
+  const { completed, failed, published, withLookup } = a.refreshes
+  const isBlind = !a.simulated && published === 0 && completed > failed &&
+    (withLookup > failed || !seesLookups(a.refreshes))
+  const { invalidNs, validNs } = isBlind ? { invalidNs: 0, validNs: 0 } : settled
   return {
     id,
     pointer: pointer ?? null,
@@ -347,7 +353,7 @@ const reportRefreshes = (a: Activity, path: string): Report["refreshes"] => {
     kept: r.kept.count,
     unfinished: r.running.size + r.abandoned,
     lapsMax: r.lapsMax,
-    laps: histogram(r.laps),
+    laps: seesLookups(r) ? histogram(r.laps) : [],
     retries: r.retries,
     retriesBy: [...r.retriesBy].map(([reason, count]) => ({ reason, count })),
     unrelatedLaps: r.unrelated,

@@ -111,9 +111,10 @@ const stormLines = (report: Report): ReadonlyArray<string> => {
     ? `${printable(first!.comm)}-${tasks.map(({ pid }) => pid).join(", -")} ${first!.call}`
     : tasks.map(({ call, comm, pid }) => `${printable(comm)}-${pid} ${call}`).join(", ")
   const rate = perSecond === null ? "" : ` (${perSecond}/s)`
+  const told = report.files.some(({ lost }) => lost.length > 0) ? ", as far as was recorded" : ""
   const title = isStorm ? "The storm" : caused === 0 ? "Most invalidations" : "Retries are put down to"
   return wrap(
-    `  ${title}: ${names}, ${counted(count, "range")}${rate}, ${relationText(storm, report.refreshes)}.`,
+    `  ${title}: ${names}, ${counted(count, "range")}${rate}, ${relationText(storm, report.refreshes)}${told}.`,
     WIDTH,
     2
   )
@@ -144,7 +145,10 @@ const relationText = (
 const doubtLines = (report: Report): ReadonlyArray<string> => {
   const lost = report.files.flatMap(({ lost, path }) => lost.map(({ line }) => `${fileName(path)}:${line}`))
   const { clockSteps, invalidations: { inferredEnds } } = report
-  const inferred = report.verdicts.filter((verdict) => verdict.inferred).map(({ id }) => id).join(" ")
+  const resting = report.verdicts.filter(({ count, inferred, verdict }) =>
+    inferred && (count > 0 || verdict === "holds")
+  )
+  const inferred = resting.map(({ id }) => id).join(" ")
   return [
     ...(lost.length === 0 ? [] : entry(
       "lost",
@@ -157,7 +161,9 @@ const doubtLines = (report: Report): ReadonlyArray<string> => {
     )),
     ...(inferredEnds === 0 ? [] : entry(
       "inferred",
-      `ends of ${counted(inferredEnds, "invalidation")} are inferred from the syscalls' returns: ${inferred}`
+      `ends of ${counted(inferredEnds, "invalidation")} are inferred from the syscalls' returns${
+        inferred === "" ? "" : `; on them rest ${inferred}`
+      }`
     ))
   ]
 }

@@ -54,7 +54,10 @@ const refreshBlock = (report: Report, shown: number): ReadonlyArray<string> => {
   const unit = unitOf(report)
   const rest = r.laps.slice(shown)
   const more = rest.reduce((n, { count }) => n + count, 0)
-  const reasons = r.retriesBy.map(({ count, reason }) => `${count} by ${reason === "none" ? "no test" : reason}`)
+  const reasons = r.retriesBy.map(({ count, reason }) =>
+    `${count} by ${reason === "none" ? "a reason not recorded" : reason}`
+  )
+  if (r.laps.length === 0) return [`Refreshes: ${r.completed} completed, ${r.failed} failed; laps are not recorded.`]
   return [
     `Refreshes: ${r.completed} completed, ${r.failed} failed, ${r.unfinished} unfinished; ${
       counted(r.retries, "retry", "retries")
@@ -110,7 +113,7 @@ const invalidatorBlock = (report: Report, shown: number): ReadonlyArray<string> 
 }
 
 const gpcBlock = ({ gpcs }: Report, shown: number, verbose: boolean): ReadonlyArray<string> => {
-  const used = gpcs.filter(({ checks, validNs }) => checks.hit + checks.miss + validNs > 0)
+  const used = gpcs.filter(({ checks, uhva, validNs }) => checks.hit + checks.miss + validNs > 0 || uhva !== null)
   const rows = used.slice(0, shown)
   const more = used.length - rows.length
   if (rows.length === 0) return []
