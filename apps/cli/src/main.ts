@@ -10,6 +10,7 @@ import { checkCommand } from "./commands/check.ts"
 import { demoCommand } from "./commands/demo.ts"
 import { listCommand } from "./commands/list.ts"
 import { logCommand, verifyCommand } from "./commands/log.ts"
+import { recordHelpCommand } from "./commands/record-help.ts"
 import { runCommand } from "./commands/run.ts"
 import { importCommand, reportCommand } from "./commands/trace.ts"
 import { atCommand, diffCommand, raceCommand, whyCommand } from "./commands/travel.ts"
@@ -28,6 +29,7 @@ const pfnscope = Command.make("pfnscope").pipe(
     checkCommand,
     reportCommand,
     importCommand,
+    recordHelpCommand,
     logCommand,
     atCommand,
     diffCommand,

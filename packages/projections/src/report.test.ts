@@ -1,6 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Envelope, How } from "@pfnscope/journal"
-import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
@@ -9,83 +7,24 @@ import { combine } from "./combine.ts"
 import type { VerdictId } from "./diagnosis.ts"
 import { UNPAIRED_NS } from "./diagnosis.ts"
 import { addDuration, noDurations, quantile } from "./durations.ts"
+import {
+  closed,
+  entered,
+  kept,
+  lap,
+  logOf,
+  lost,
+  opened,
+  published,
+  report,
+  retry,
+  UHVA,
+  verdict
+} from "./hand-made.ts"
+import type { Line } from "./hand-made.ts"
 import { inFlight, rangesOf } from "./in-flight.ts"
 import { fold } from "./projection.ts"
 import { THRASH_RETRIES } from "./refreshes.ts"
-import { logFile, reportOf } from "./report.ts"
-
-const UHVA = 0x7000
-const REFRESHER = 1
-
-/** An event without its thread, which is the refresher's unless another is named; `at` is its time in ns. */
-type Line = Omit<Event, "thread"> & {
-  readonly thread?: number
-  readonly at?: number
-  readonly vm?: string
-  readonly how?: How
-  readonly cause?: number
-}
-
-const streamOf = (e: Event, vm: string): string =>
-  "gpc" in e
-    ? `gpc/${e.gpc}`
-    : e._tag === "EventsLost" || e._tag === "ClockStepped"
-    ? "audit/0"
-    : ["Called", "Returned", "TaskSeen", "CallChainSeen"].includes(e._tag)
-    ? `mm/${e.thread}`
-    : vm
-
-/** A log of the lines: one ns apart, unless they say when. */
-const logOf = (lines: ReadonlyArray<Line>, how: How = "observed"): ReadonlyArray<Envelope<Event>> => {
-  let t = 100
-  return lines.map(({ at, cause, how: own = how, thread = REFRESHER, vm = "mn/0", ...fields }, i) => {
-    t = at ?? t + 1
-    const data = { ...fields, thread } as Event
-    const stream = streamOf(data, vm)
-    const src = { file: "t", line: i + 1 }
-    const origin = cause === undefined ? {} : { cause }
-    return { seq: i + 1, stream, rev: 1, type: data._tag, version: 1, t, how: own, src, data, ...origin }
-  })
-}
-
-const report = (lines: ReadonlyArray<Line>, how?: How) =>
-  Effect.runSync(reportOf(Stream.fromIterable(logOf(lines, how)), Effect.succeed(logFile("log", "abc"))))
-
-const verdict = (id: VerdictId, lines: ReadonlyArray<Line>, how?: How) =>
-  report(lines, how).verdicts.find((one) => one.id === id)!
-
-const bounds = (uhva: number) => ({ start: uhva, end: uhva + 0x1000 })
-
-const opened = (thread: number, uhva: number, count: number): ReadonlyArray<Line> => [
-  { _tag: "RangeStartCalled", thread, ...bounds(uhva), event: "CLEAR", change: "unknown" } as Line,
-  { _tag: "CountIncremented", thread, count } as Line,
-  { _tag: "StartReturned", thread, ...bounds(uhva) } as Line
-]
-
-const closed = (thread: number, uhva: number, count: number): ReadonlyArray<Line> => [
-  { _tag: "EndCalled", thread, ...bounds(uhva) } as Line,
-  { _tag: "CountDecremented", thread, count } as Line,
-  { _tag: "EndReturned", thread, ...bounds(uhva) } as Line
-]
-
-const entered: Line = { _tag: "RefreshEntered", gpc: 0, gpa: -1, uhva: UHVA } as Line
-const lap: ReadonlyArray<Line> = [
-  { _tag: "Snapshotted", seq: 1 } as Line,
-  { _tag: "PfnResolved", hva: UHVA, pfn: 5 } as Line,
-  { _tag: "RetryTested", reason: "count", met: true, inFlight: 1, covering: 0 } as Line
-]
-const retry = (reason: string, covering = 0): Line =>
-  ({ _tag: "RetryDecided", gpc: 0, reason, inFlight: 1, covering }) as Line
-const published: ReadonlyArray<Line> = [
-  { _tag: "Published", gpc: 0, uhva: UHVA, pfn: 5 } as Line,
-  { _tag: "RefreshReturned", gpc: 0, ret: 0 } as Line
-]
-const kept: ReadonlyArray<Line> = [
-  entered,
-  { _tag: "MappingKept", gpc: 0 } as Line,
-  { _tag: "RefreshReturned", gpc: 0, ret: 0 } as Line
-]
-const lost: Line = { _tag: "EventsLost", thread: -1, cpu: 0, count: -1 } as Line
 
 describe("a report", () => {
   it("counts the laps of a refresh: its lookups, none where it kept its mapping", () => {
@@ -219,6 +158,14 @@ describe("a retry", () => {
   })
 })
 
+const many = (n: number, ...inside: ReadonlyArray<Line>) => Array.from({ length: n }, () => [...inside]).flat()
+
+const swap = (...waits: ReadonlyArray<Line>): ReadonlyArray<Line> => [
+  { _tag: "Called", op: "set_memslot", a: 0, b: 0, c: 0 } as Line,
+  ...waits,
+  { _tag: "MemslotsSwapped", slot: -1, state: "present", hva: -1, generation: 3 } as Line
+]
+
 describe("a verdict", () => {
   const stale: ReadonlyArray<Line> = [
     entered,
@@ -229,7 +176,6 @@ describe("a verdict", () => {
     lap[2]!,
     ...published
   ]
-  const many = (n: number, ...inside: ReadonlyArray<Line>) => Array.from({ length: n }, () => [...inside]).flat()
   const faults = (covering: number, n: number): ReadonlyArray<Line> =>
     many(
       n,
@@ -237,11 +183,6 @@ describe("a verdict", () => {
       { _tag: "GuestFaultRetried", gfn: 9, reason: "in-progress" } as Line
     )
   const related = [...opened(2, UHVA, 1), ...closed(2, UHVA, 0)]
-  const swap = (...waits: ReadonlyArray<Line>): ReadonlyArray<Line> => [
-    { _tag: "Called", op: "set_memslot", a: 0, b: 0, c: 0 } as Line,
-    ...waits,
-    { _tag: "MemslotsSwapped", slot: -1, state: "present", hva: -1, generation: 3 } as Line
-  ]
   const waited: Line = { _tag: "SwapWaited", count: 1 } as Line
 
   it.each<readonly [VerdictId, string, ReadonlyArray<Line>, string]>([
@@ -384,203 +325,6 @@ describe("a verdict", () => {
 
 const rangesAfter = (lines: ReadonlyArray<Line>) =>
   rangesOf(logOf(lines).reduce((state, event) => inFlight.evolve(state, event), inFlight.init()), "mn/0")
-
-describe("blame for a retry", () => {
-  const task = (thread: number, comm: string): Line => ({ _tag: "TaskSeen", thread, comm, pid: 70 + thread }) as Line
-  const bumped = (thread: number, seq: number): Line => ({ _tag: "SeqBumped", thread, seq, inProgress: 0 }) as Line
-  const blamed = (...lines: ReadonlyArray<Line>) =>
-    report([task(2, "storm"), task(3, "other"), ...lines]).invalidators.map(({ comm, faultRetries, retries }) => [
-      comm,
-      retries,
-      faultRetries
-    ])
-
-  it("for what is in flight is on those who were counted at its test", () => {
-    assert.deepStrictEqual(
-      blamed(
-        ...opened(3, 0x9000, 1),
-        ...closed(3, 0x9000, 0),
-        entered,
-        ...opened(2, 0x9000, 1),
-        ...lap,
-        ...closed(2, 0x9000, 0),
-        ...opened(3, 0x9000, 1),
-        retry("count"),
-        ...lap,
-        ...published
-      ),
-      [["storm", 1, 0], ["other", 0, 0]]
-    )
-  })
-
-  it("for a changed sequence is on those who changed it in the lap", () => {
-    assert.deepStrictEqual(
-      blamed(
-        ...opened(3, 0x9000, 1),
-        bumped(3, 1),
-        ...closed(3, 0x9000, 0),
-        entered,
-        lap[0]!,
-        ...opened(2, 0x9000, 1),
-        bumped(2, 2),
-        ...closed(2, 0x9000, 0),
-        ...lap.slice(1),
-        retry("seq")
-      ),
-      [["storm", 1, 0], ["other", 0, 0]]
-    )
-  })
-
-  it("where no test is recorded is on whoever was there", () => {
-    assert.deepStrictEqual(
-      blamed(entered, ...opened(2, 0x9000, 1), ...closed(2, 0x9000, 0), retry("none"), ...opened(3, 0x9000, 1)),
-      [["storm", 1, 0], ["other", 0, 0]]
-    )
-  })
-
-  it("of a guest fault is on those who zap guest memory, or have moved the sequence on from its snapshot", () => {
-    const held = { _tag: "MmuLockHeld", thread: 3, inProgress: 1, start: 9, end: 10 } as Line
-    const stale = (reason: string): Line => ({ _tag: "GuestFaultRetried", gfn: 9, reason }) as Line
-    assert.deepStrictEqual(
-      blamed(
-        ...opened(2, 0x9000, 1),
-        bumped(2, 1),
-        ...closed(2, 0x9000, 0),
-        ...opened(3, 0x9000, 1),
-        held,
-        stale("in-progress"),
-        bumped(3, 2),
-        { _tag: "Snapshotted", seq: 1 } as Line,
-        stale("seq")
-      ),
-      [["other", 0, 2], ["storm", 0, 0]]
-    )
-  })
-})
-
-describe("a call chain", () => {
-  const of = (cause: number, frames: string): Line => ({ _tag: "CallChainSeen", thread: 2, frames, cause }) as Line
-  const { invalidators } = report([
-    ...opened(2, 0x9000, 1),
-    of(1, "change_protection change_prot_numa task_numa_work"),
-    ...closed(2, 0x9000, 0),
-    ...opened(2, 0x9000, 1),
-    // The record at the count may be the one with the chain.
-    of(9, "unmap_vmas do_vmi_align_munmap"),
-    ...closed(2, 0x9000, 0),
-    ...opened(2, 0xa000, 1)
-  ])
-
-  it("tells what a task invalidates for", () => {
-    assert.deepStrictEqual(
-      invalidators.map(({ chain, count }) => `${chain?.[0] ?? "untold"} ${count}`).sort(),
-      ["change_protection 1", "unmap_vmas 1", "untold 1"]
-    )
-  })
-})
-
-describe("the laps of guest faults", () => {
-  const fault = (gfn: number, thread = 4): Line => ({ _tag: "GuestFaulted", thread, gfn, pfn: 5 }) as Line
-  const stale = (gfn: number, thread = 4): Line => ({ _tag: "GuestFaultRetried", thread, gfn, reason: "seq" }) as Line
-
-  it("are counted until the frame is mapped, thread by thread", () => {
-    const { guestFaults } = report([stale(1), stale(1, 5), fault(7, 6), stale(1), fault(1, 5), fault(1), fault(1)])
-    assert.deepStrictEqual(guestFaults.laps, [{ laps: 1, count: 2 }, { laps: 2, count: 1 }, { laps: 3, count: 1 }])
-    assert.deepInclude(guestFaults, { lapsMax: 3, unfinished: 0, mapped: 4, stale: 3 })
-    assert.deepInclude(guestFaults.worst[0], { line: 1, gfn: "0x1", thread: 4, laps: 3 })
-  })
-
-  it("are unfinished where the vCPU turns to another frame, or the trace ends", () => {
-    const { guestFaults } = report([stale(1), fault(2), stale(3)])
-    assert.deepInclude(guestFaults, { laps: [{ laps: 1, count: 1 }], unfinished: 2 })
-  })
-
-  it("that have no reason make it stuck", () => {
-    const none: Line = { _tag: "GuestFaultRetried", gfn: 9, reason: "none" } as Line
-    const stuck = (n: number) => verdict("stuck-fault", Array.from({ length: n }, () => none)).verdict
-    assert.deepStrictEqual([stuck(9), stuck(10)], ["holds", "found"])
-  })
-})
-
-describe("a storm", () => {
-  const stormOn = (uhva: number) =>
-    report([
-      entered,
-      ...lap,
-      ...published,
-      entered,
-      ...Array.from({ length: 20 }, () => [...opened(2, uhva, 1), ...lap, ...closed(2, uhva, 0), retry("count")])
-        .flat(),
-      ...lap,
-      ...published
-    ]).storm!
-
-  it("is unrelated where no range was over a cache's page, and on the page where all were", () => {
-    assert.deepInclude(stormOn(0x9000), { relation: "unrelated", count: 20, overlapping: 0, gpcs: [] })
-    assert.deepInclude(stormOn(UHVA), { relation: "on-page", count: 20, overlapping: 20, gpcs: [0] })
-  })
-
-  it("is none where nothing had to try again; where nobody would be seen trying, it is who invalidates most", () => {
-    assert.isNull(report([entered, ...lap, ...published, ...opened(2, 0x9000, 1)]).storm)
-    assert.deepInclude(report(opened(2, 0x9000, 1)).storm, { relation: "unknown", count: 1 })
-  })
-
-  it("of several files is the greater one, and its caches are numbered on", () => {
-    const one = report([entered, ...opened(2, 0x9000, 1), ...lap, retry("count"), ...lap, ...published])
-    const many = report([
-      entered,
-      ...lap,
-      ...published,
-      entered,
-      ...opened(2, UHVA, 1),
-      ...lap,
-      retry("count"),
-      ...lap,
-      retry("count"),
-      ...lap,
-      ...published
-    ])
-    assert.deepInclude(combine(one, many).storm, { gpcs: [1], relation: "on-page" })
-    assert.deepStrictEqual(combine(one, many).invalidators[0]!.gpcs, [{ id: 1, count: 1 }])
-  })
-})
-
-describe("what is inferred", () => {
-  const inferred = (lines: ReadonlyArray<Line>) => lines.map((line) => ({ ...line, how: "inferred" }) as Line)
-  const start = opened(2, 0x9000, 1)
-  const tracepoints = [start[0]!, ...inferred([start[1]!])]
-
-  it("is said of each verdict that rests on it", () => {
-    const { invalidations, verdicts } = report([
-      ...tracepoints,
-      entered,
-      ...lap,
-      retry("count"),
-      ...lap,
-      ...published,
-      ...inferred(closed(2, 0x9000, 0))
-    ])
-    assert.strictEqual(invalidations.inferredEnds, 1)
-    const of = (id: VerdictId) => verdicts.find((one) => one.id === id)!
-    assert.deepInclude(of("pessimistic-retry"), { verdict: "found", inferred: true })
-    assert.deepInclude(of("refresh-failed"), { verdict: "holds", inferred: false })
-  })
-
-  it("makes no range unpaired, nor pairs it: of a start alone nobody knows", () => {
-    const late = { ...entered, at: UNPAIRED_NS + 200 }
-    assert.deepInclude(verdict("unpaired-range", [...tracepoints, late]), { verdict: "unknown", count: 1 })
-    assert.deepInclude(verdict("unpaired-range", [...tracepoints, ...inferred(closed(2, 0x9000, 0))]), {
-      verdict: "unknown",
-      count: 0
-    })
-  })
-
-  it("are not laps: refreshes without any recorded lookup have none, and do not churn", () => {
-    const silent = Array.from({ length: 20 }, () => [entered, ...inferred([kept[1]!]), kept[2]!]).flat()
-    assert.deepStrictEqual(report(silent).refreshes.laps, [])
-    assert.strictEqual(verdict("generation-churn", silent).verdict, "unknown")
-  })
-})
 
 describe("the invalidations in flight", () => {
   it("have a hull that grows while the count is not 0, and begins anew", () => {
