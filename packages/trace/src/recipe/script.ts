@@ -76,7 +76,6 @@ const guard = (kernel: Kernel): ReadonlyArray<string> => {
 
 /** Places the probes one by one, so that one that cannot be placed is told and does not take the others with it. */
 const placing = (kernel: Kernel, forBuild: boolean): ReadonlyArray<string> => [
-  "T=${TRACEFS:-/sys/kernel/tracing}",
   "while read -r probe; do",
   "  printf '%s\\n' \"$probe\" >> $T/kprobe_events || printf 'not placed: %s\\n' \"$probe\" >&2",
   "done <<'PROBES'",
@@ -84,9 +83,17 @@ const placing = (kernel: Kernel, forBuild: boolean): ReadonlyArray<string> => [
   "PROBES"
 ]
 
-const removing: ReadonlyArray<string> = [
-  "sed -n 's,^[pr][0-9]*:\\(gpc/[a-z0-9_]*\\) .*,-:\\1,p' $T/kprobe_events | sort -u |",
-  "  while read -r probe; do printf '%s\\n' \"$probe\" >> $T/kprobe_events; done"
+const TRACEFS = "T=${TRACEFS:-/sys/kernel/tracing}"
+
+/** Leaves the host as it was found, also where the script is interrupted. */
+const leaving = (...first: ReadonlyArray<string>): ReadonlyArray<string> => [
+  "leave() {",
+  ...first.map((line) => `  ${line}`),
+  "  sed -n 's,^[pr][0-9]*:\\(gpc/[a-z0-9_]*\\) .*,-:\\1,p' $T/kprobe_events | sort -u |",
+  "    while read -r probe; do printf '%s\\n' \"$probe\" >> $T/kprobe_events; done",
+  "}",
+  "trap leave EXIT",
+  "trap 'exit 130' INT TERM"
 ]
 
 const header = ({ forBuild, kernel, tool }: RecipeOptions, use: string): ReadonlyArray<string> => [
@@ -103,9 +110,11 @@ const header = ({ forBuild, kernel, tool }: RecipeOptions, use: string): Readonl
 const ftraceScript = (options: RecipeOptions): ReadonlyArray<string> => [
   ...header(options, "sh record.sh [SECONDS] > trace.txt"),
   ...(options.forBuild ? guard(options.kernel) : []),
-  ...placing(options.kernel, options.forBuild),
+  TRACEFS,
   "I=$T/instances/pfnscope   # a buffer of its own: nobody else's tracing is touched",
-  "mkdir $I",
+  "mkdir $I || exit 1",
+  ...leaving("rmdir $I"),
+  ...placing(options.kernel, options.forBuild),
   "echo mono > $I/trace_clock",
   "echo 65536 > $I/buffer_size_kb   # per CPU; the report says if events were lost",
   "echo 1 > $I/events/gpc/enable",
@@ -119,9 +128,7 @@ const ftraceScript = (options: RecipeOptions): ReadonlyArray<string> => [
   "echo 1 > $I/tracing_on",
   "sleep \"${1:-5}\"",
   "echo 0 > $I/tracing_on",
-  "cat $I/trace",
-  "rmdir $I",
-  ...removing
+  "cat $I/trace"
 ]
 
 const traceCmdScript = (options: RecipeOptions): ReadonlyArray<string> => {
@@ -140,14 +147,14 @@ const traceCmdScript = (options: RecipeOptions): ReadonlyArray<string> => {
       "      sleep 5 >&2 && trace-cmd report -t > trace.txt"
     ]),
     ...(options.forBuild ? guard(options.kernel) : []),
-    ...placing(options.kernel, options.forBuild),
+    TRACEFS,
     "D=$(mktemp)",
+    ...leaving("rm -f $D"),
+    ...placing(options.kernel, options.forBuild),
     "trace-cmd record -o $D -C mono -b 65536 -e gpc \\",
     ...stock.map((events) => `  ${events} \\`),
     "  sleep \"${1:-5}\" >&2   # -T adds the call chain of every event",
-    "trace-cmd report -t -i $D",
-    "rm -f $D",
-    ...removing
+    "trace-cmd report -t -i $D"
   ]
 }
 
