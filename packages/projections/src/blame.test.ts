@@ -117,6 +117,19 @@ describe("a storm", () => {
     assert.deepInclude(stormOn(UHVA), { relation: "on-page", count: 20, overlapping: 20, gpcs: [0] })
   })
 
+  it("is on the page, too, where the cache's address is known only when the range is open already", () => {
+    const { refreshes, storm } = report([
+      ...opened(2, UHVA, 1),
+      entered,
+      ...lap,
+      retry("count"),
+      ...lap,
+      retry("count")
+    ])
+    assert.deepInclude(storm, { relation: "on-page", count: 1, overlapping: 1 })
+    assert.deepInclude(refreshes.running[0], { laps: 3, unrelated: 0, line: 4 })
+  })
+
   it("is none where nothing had to try again; where nobody would be seen trying, it is who invalidates most", () => {
     assert.isNull(report([entered, ...lap, ...published, ...opened(2, 0x9000, 1)]).storm)
     assert.deepInclude(report(opened(2, 0x9000, 1)).storm, { relation: "unknown", count: 1 })

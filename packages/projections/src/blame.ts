@@ -101,6 +101,10 @@ export const evolveBlame = (state: Blame, ranges: InFlight, who: Invalidators, e
     case "RefreshReturned":
       state.laps.delete(e.thread)
       break
+    case "EndReturned":
+      // Not every trace tells when the sequence count changes.
+      if (ranges.touched !== undefined) state.zapping.delete(ranges.touched)
+      break
     default:
   }
 }

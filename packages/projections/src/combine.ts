@@ -71,10 +71,18 @@ const addRefreshes = (a: Report["refreshes"], b: Report["refreshes"], gpcs: numb
   unrelatedLaps: a.unrelatedLaps + b.unrelatedLaps,
   hullOnly: a.hullOnly + b.hullOnly,
   ns: addSpread(a.ns, a.completed - a.kept, b.ns, b.completed - b.kept),
-  worst: [...a.worst, ...b.worst.map((refresh) => ({ ...refresh, gpc: refresh.gpc + gpcs }))]
+  worst: addWorst(a.worst, b.worst, gpcs),
+  running: addWorst(a.running, b.running, gpcs)
+})
+
+const addWorst = <A extends { readonly gpc: number; readonly laps: number }>(
+  a: ReadonlyArray<A>,
+  b: ReadonlyArray<A>,
+  gpcs: number
+): ReadonlyArray<A> =>
+  [...a, ...b.map((refresh) => ({ ...refresh, gpc: refresh.gpc + gpcs }))]
     .sort((x, y) => y.laps - x.laps)
     .slice(0, KEPT_WORST)
-})
 
 const addCounts = <A extends { readonly count: number }>(
   a: ReadonlyArray<A>,

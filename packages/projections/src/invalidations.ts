@@ -11,7 +11,7 @@ import { find, notFound, sightingOf } from "./evidence.ts"
 import type { Finding } from "./evidence.ts"
 import { advance, covers, noneInFlight } from "./in-flight.ts"
 import type { InFlight, OpenRange } from "./in-flight.ts"
-import { actorOf, addChain, addRange, invalidatorNow, NO_CALL, noInvalidators } from "./invalidators.ts"
+import { actorOf, addChain, addGpc, addRange, invalidatorNow, NO_CALL, noInvalidators } from "./invalidators.ts"
 import type { Invalidators } from "./invalidators.ts"
 import type { Projection } from "./projection.ts"
 
@@ -129,11 +129,10 @@ export const evolveInvalidations = (state: Invalidations, ranges: InFlight, even
       find(state.hits, sightingOf(event))
       invalidatorNow(state.who, ranges, e.thread).hits++
       break
+    case "RefreshEntered":
     case "Translated":
-      if (e.uhva >= 0) state.addresses.set(e.gpc, e.uhva)
-      break
     case "Published":
-      state.addresses.set(e.gpc, e.uhva)
+      learn(state, ranges, e.gpc, e.uhva)
       break
     case "Deactivated":
       state.addresses.delete(e.gpc)
@@ -149,6 +148,17 @@ const start = (state: Invalidations, event: Envelope<Event>, why: string, range:
   const gpcs = [...state.addresses].filter(([, uhva]) => covers(range, uhva)).map(([gpc]) => gpc)
   if (gpcs.length > 0) state.overlappingGpc++
   addRange(state.who, range, gpcs)
+}
+
+/** A cache has an address, or another: a range that is open already may hold it. */
+const learn = (state: Invalidations, ranges: InFlight, gpc: number, uhva: number): void => {
+  if (uhva < 0 || state.addresses.get(gpc) === uhva) return
+  state.addresses.set(gpc, uhva)
+  for (const { open } of ranges.vms.values()) {
+    for (const range of open) {
+      if (covers(range, uhva) && addGpc(state.who, range, gpc)) state.overlappingGpc++
+    }
+  }
 }
 
 const finish = (state: Invalidations, event: Envelope<Event>, range: OpenRange | undefined): void => {

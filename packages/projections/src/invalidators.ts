@@ -119,6 +119,22 @@ const count = (invalidator: Invalidator, gpcs: ReadonlyArray<number>, by: 1 | -1
 }
 
 /**
+ * Counts a cache that a range turns out to hold while it is open. Gives whether it is the first.
+ *
+ * @category folding
+ * @since 0.1.0
+ */
+export const addGpc = (state: Invalidators, range: OpenRange, gpc: number): boolean => {
+  const invalidator = state.ofRange.get(range)
+  const known = state.gpcsOf.get(range) ?? []
+  if (invalidator === undefined || known.includes(gpc)) return false
+  state.gpcsOf.set(range, [...known, gpc])
+  invalidator.gpcs.set(gpc, (invalidator.gpcs.get(gpc) ?? 0) + 1)
+  if (known.length === 0) invalidator.overlapping++
+  return known.length === 0
+}
+
+/**
  * Takes the call chain of a range into account. It is told after the range: the range is then its task's, by this chain.
  *
  * @category folding

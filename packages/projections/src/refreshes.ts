@@ -398,8 +398,8 @@ const keepWorst = (
 }
 
 /** Whether lookups are recorded at all: where there is none, and no mapping was seen to be kept, nobody knows the laps. @category reading @since 0.1.0 */
-export const seesLookups = ({ kept, keptInferred, withLookup }: Refreshes): boolean =>
-  withLookup > 0 || kept.count > keptInferred
+export const seesLookups = ({ kept, keptInferred, retries, withLookup }: Refreshes): boolean =>
+  withLookup > 0 || kept.count > keptInferred || retries > 0
 
 /** Refreshes, as a projection. @category projections @since 0.1.0 */
 export const refreshes: Projection<{ readonly ranges: InFlight; readonly refreshes: Refreshes }> = {

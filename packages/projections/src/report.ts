@@ -154,6 +154,10 @@ export interface Report {
     readonly worst: ReadonlyArray<
       ReportedEvidence & Pick<FinishedRefresh, "gpc" | "thread" | "t" | "ns" | "laps" | "unrelated" | "failed">
     >
+    /** Those that are in a lap still when the trace ends, most laps first. */
+    readonly running: ReadonlyArray<
+      ReportedEvidence & Pick<FinishedRefresh, "gpc" | "thread" | "t" | "ns" | "laps" | "unrelated">
+    >
   }
   /** Those who made most others try again first. */
   readonly invalidators: ReadonlyArray<ReportedInvalidator>
@@ -218,7 +222,8 @@ export const compose = (a: Activity, file: ReportedFile): Report => {
     storm: stormOf({
       invalidators,
       ns,
-      seesCaches: a.refreshes.addresses.size > 0 || a.invalidations.overlappingGpc > 0,
+      seesCaches: a.refreshes.addresses.size > 0 ||
+        [...a.refreshes.running.values()].some(({ uhva }) => uhva !== undefined && uhva > 0),
       seesRetries: a.simulated ||
         a.refreshes.completed + a.refreshes.running.size + a.memory.mapped + a.memory.stale > 0
     }),
@@ -354,6 +359,7 @@ const reportRefreshes = (a: Activity, path: string): Report["refreshes"] => {
     unfinished: r.running.size + r.abandoned,
     lapsMax: r.lapsMax,
     laps: seesLookups(r) ? histogram(r.laps) : [],
+    running: reportRunning(a, path),
     retries: r.retries,
     retriesBy: [...r.retriesBy].map(([reason, count]) => ({ reason, count })),
     unrelatedLaps: r.unrelated,
@@ -371,6 +377,24 @@ const reportRefreshes = (a: Activity, path: string): Report["refreshes"] => {
     }))
   }
 }
+
+/** Refreshes that are told one by one. */
+const KEPT_RUNNING = 10
+
+const reportRunning = (a: Activity, path: string): Report["refreshes"]["running"] =>
+  [...a.refreshes.running.values()]
+    .filter(({ looked, retries }) => looked || retries > 0)
+    .sort((x, y) => y.retries - x.retries || x.entered.seq - y.entered.seq)
+    .slice(0, KEPT_RUNNING)
+    .map(({ entered, gpc, retries, sighting, thread, unrelated }) => ({
+      ...reportSighting(sighting, path),
+      gpc,
+      thread,
+      t: entered.t,
+      ns: a.to - entered.t,
+      laps: retries + 1,
+      unrelated
+    }))
 
 const spreadOf = (durations: Durations): ReportedSpread => ({
   p50: quantile(durations, 0.5),

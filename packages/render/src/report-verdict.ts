@@ -96,8 +96,8 @@ const FRAMES = 3
 export const chainText = (chain: ReadonlyArray<string>): string =>
   tellingFrames(chain).slice(0, FRAMES).map(printable).join(" <- ")
 
-/** Fewer retries than this are nobody's storm, nor are fewer invalidations a second. */
-const STORM = { retries: 10, perSecond: 100 }
+/** Fewer invalidations, or fewer a second, are nobody's storm. */
+const STORM = { count: 10, perSecond: 100 }
 
 const stormLines = (report: Report): ReadonlyArray<string> => {
   const { storm } = report
@@ -105,7 +105,7 @@ const stormLines = (report: Report): ReadonlyArray<string> => {
   const { count, perSecond, tasks } = storm
   const [first] = tasks
   const caused = tasks.reduce((sum, { faultRetries, retries }) => sum + retries + faultRetries, 0)
-  const isStorm = caused === 0 ? (perSecond ?? 0) >= STORM.perSecond : caused >= STORM.retries
+  const isStorm = count >= STORM.count && (perSecond ?? Infinity) >= STORM.perSecond
   const calls = new Set(tasks.map(({ call, comm }) => `${comm} ${call}`))
   const names = calls.size === 1 && tasks.length > 1
     ? `${printable(first!.comm)}-${tasks.map(({ pid }) => pid).join(", -")} ${first!.call}`

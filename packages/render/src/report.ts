@@ -57,18 +57,27 @@ const refreshBlock = (report: Report, shown: number): ReadonlyArray<string> => {
   const reasons = r.retriesBy.map(({ count, reason }) =>
     `${count} by ${reason === "none" ? "a reason not recorded" : reason}`
   )
-  if (r.laps.length === 0) return [`Refreshes: ${r.completed} completed, ${r.failed} failed; laps are not recorded.`]
+  if (r.laps.length === 0 && r.completed > 0) {
+    return [`Refreshes: ${r.completed} completed, ${r.failed} failed; laps are not recorded.`]
+  }
   return [
     `Refreshes: ${r.completed} completed, ${r.failed} failed, ${r.unfinished} unfinished; ${
       counted(r.retries, "retry", "retries")
     }${r.retries === 0 ? "" : ` (${reasons.join(", ")}), ${percent(r.unrelatedLaps, r.retries)} unrelated`}`,
-    `  duration: median ${unit(r.ns.p50)}, 99 % ${unit(r.ns.p99)}, max ${unit(r.ns.max)}`,
+    ...(r.completed === 0
+      ? []
+      : [`  duration: median ${unit(r.ns.p50)}, 99 % ${unit(r.ns.p99)}, max ${unit(r.ns.max)}`]),
     ...bars(r.laps, shown),
     ...(more === 0 ? [] : [`  … up to ${r.lapsMax} laps: ${counted(more, "more refresh", "more refreshes")}`]),
     ...r.worst.slice(0, 1).filter(({ laps }) => laps > 1).map((worst) =>
       `  worst: gpc/${worst.gpc}, ${worst.laps} laps, ${worst.unrelated} thrown away for nothing over its page, ${
         unit(worst.ns)
       } (${placeOf(worst)})`
+    ),
+    ...r.running.slice(0, 1).map((run) =>
+      `  unfinished: gpc/${run.gpc}, in lap ${run.laps}, ${run.unrelated} thrown away for nothing over its page, for ${
+        unit(run.ns)
+      } (${placeOf(run)})`
     )
   ]
 }
