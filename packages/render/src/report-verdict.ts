@@ -46,15 +46,19 @@ export const placeOf = ({ file, line, seq }: ReportedEvidence): string =>
 const entry = (word: string, text: string): ReadonlyArray<string> =>
   wrap(text, WIDTH - 11, 0).map((line, i) => `  ${(i === 0 ? word : "").padEnd(8)} ${line}`)
 
-const verdictLines = (report: Report, verdict: ReportedVerdict, shown: number): ReadonlyArray<string> => {
+/** A stale publish is shown by three events: the lookup, the invalidation, the publish. */
+const WHOLE: Readonly<Partial<Record<VerdictId, number>>> = { "stale-publish": 3 }
+
+const verdictLines = (report: Report, verdict: ReportedVerdict, few: number): ReadonlyArray<string> => {
   const { count, evidence, id } = verdict
   if (count === 0) return []
+  const shown = Math.max(few, WHOLE[id] ?? 0)
   const word = verdict.verdict === "unknown" ? "unknown" : verdict.verdict.toUpperCase()
   const places = evidence.slice(0, shown).map(placeOf).join(", ")
   const saying = `${sayingOf(verdict)}${detailOf(report, id)}`
   const doubt = verdict.verdict === "unknown" ? "; what was not recorded may explain it" : ""
   return [
-    `  ${word.padEnd(8)} ${id} (x${count})  ${places}${evidence.length > shown ? ", …" : ""}`,
+    ...entry(word, `${id} (x${count})  ${places}${evidence.length > shown ? ", …" : ""}`),
     ...entry("", saying + doubt),
     ...(id === "unpaired-range" ? openerLines(report, shown) : [])
   ]
