@@ -76,6 +76,15 @@ describe("bad input", () => {
     refuses(2, /folder/, "report", "folder")
   })
 
+  it("in what is said of a trace's names, clock and machine is named", () => {
+    refuses(2, /map: x=refersh: no probe "refersh"; the nearest: refresh/, "report", capture, "--map", "x=refersh")
+    refuses(2, /--ts-offset .*: y\.txt is none of/, "report", capture, "--ts-offset", "y.txt=1s")
+    refuses(2, /--ts-offset soon: expected a number/, "report", capture, "--ts-offset", `${capture}=+soon`)
+    refuses(2, /--host x: expected FILE=VALUE/, "import", capture, "-o", "none.log", "--host", "x")
+    refuses(2, /stdin is none of them/, "import", capture, "-", "-o", "none.log")
+    assert.isFalse(existsSync(at("none.log")))
+  })
+
   it("that is a truncated gzip file is refused, and an import of it leaves no log behind", () => {
     writeFileSync(at("cut.trace.gz"), readFileSync(capture).subarray(0, 100))
     refuses(2, /cut\.trace\.gz/, "report", "cut.trace.gz")

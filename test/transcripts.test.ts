@@ -1,6 +1,6 @@
 // Runs the transcripts in docs/*.md: every `$ pfnscope …` in a ```console block, in order, in one fresh folder a page,
-// and compares what is printed, and the exit code, which a line `[exit N]` gives where it is not 0. A ```json block with
-// a file's name after the word is that file.
+// and compares what is printed, and the exit code, which a line `[exit N]` gives where it is not 0. A ```json or ```text
+// block with a file's name after the word is that file.
 // `UPDATE=1 npx vitest run test/transcripts.test.ts` writes what was printed into the pages: read it before committing.
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
@@ -34,7 +34,7 @@ const rerun = (page: string, cwd: string): string =>
 
 /** Writes the files that a page shows. */
 const writeFiles = (page: string, cwd: string): void => {
-  for (const [, name, text] of page.matchAll(/^```json (\S+)\n([\s\S]*?)^```$/gm)) {
+  for (const [, name, text] of page.matchAll(/^```(?:json|text) (\S+)\n([\s\S]*?)^```$/gm)) {
     writeFileSync(join(cwd, name!), text!)
   }
 }

@@ -2,8 +2,8 @@
  * Refreshes: the laps of each, why a lap was thrown away, and whether the reason had anything to do with the cache.
  *
  * The laps of a refresh are the lookups it made: its retries and one more, or none where it kept its mapping. A lap
- * lasts from its snapshot to the decision to throw it away. A retry is *unrelated* when no invalidation whose range
- * holds the cache's address was open in that time, or was over just at its beginning.
+ * lasts from its snapshot to the decision to throw it away. A retry is *unrelated* when the cache's address is known and no
+ * invalidation whose range holds it was open in that time, or was over just at its beginning.
  *
  * A publish is *stale* when an invalidation of the page was counted and uncounted again between the lookup of the pfn
  * and the last test, and marked nothing: the page that the pfn names is gone, and nothing tells the cache.

@@ -9,11 +9,12 @@ import { activity, fold, quantile } from "@pfnscope/projections"
 import type { Activity, GpcValidity } from "@pfnscope/projections"
 import { NOTIFIER_EVENTS } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import type { Census } from "./census.ts"
-import { importTrace } from "./import.ts"
+import { importBytes, importTrace } from "./import.ts"
 import { envelopesOf, reportTrace } from "./report.ts"
 
 /** What is used of what `expected.json` says of a capture; times in µs. */
@@ -108,6 +109,96 @@ describe.skipIf(traces === undefined)(`a real capture${skipped}`, () => {
         published.map((line) => /([\d.]+): gpc_commit/.exec(line)![1]),
         examples.map(([t]) => t.toFixed(6))
       )
+    }).pipe(Effect.provide(NodeFileSystem.layer)))
+})
+
+/** A line of ftrace: what stands before the event, and the event. */
+const LINE = /^(.{16})-(\d+) +\[(\d+)\] (\S+) +(\d+\.\d+): (.*)$/
+
+/** The event as trace-cmd and perf spell it: a syscall has `enter` or `exit` in its name. */
+const spelled = (event: string): readonly [name: string, body: string] => {
+  const entered = /^sys_(\w+)\((.*)\)$/.exec(event)
+  if (entered !== null) return [`sys_enter_${entered[1]}`, entered[2]!.replaceAll(/: (\w+)/g, ": 0x$1")]
+  const left = /^sys_(\w+) -> (.*)$/.exec(event)
+  if (left !== null) return [`sys_exit_${left[1]}`, left[2]!]
+  return [event.slice(0, event.indexOf(":")), event.slice(event.indexOf(":") + 2)]
+}
+
+/** A capture in ftrace's text, rewritten as another tool prints the same events. */
+const rewritten = (text: string, line: (context: RegExpExecArray, name: string, body: string) => string): string =>
+  text.replaceAll(/^#.*\n/gm, "").split("\n").map((one) => {
+    const match = LINE.exec(one)
+    return match === null ? one : line(match, ...spelled(match[6]!))
+  }).join("\n")
+
+const asTraceCmd = (text: string): string =>
+  `cpus=2\n${
+    rewritten(text, ([, comm, pid, cpu, , t], name, body) =>
+      `${comm}-${pid!.padEnd(5)} [${cpu}] ${t!.padStart(12)}: ${`${name}:`.padEnd(21)} ${body}`)
+  }`
+
+const asPerf = (text: string): string =>
+  rewritten(
+    text,
+    ([, comm, pid, cpu, , t], name, body) =>
+      `${comm} ${pid!.padStart(5)} [${cpu}] ${t!.padStart(12)}: ${`x:${name}`.padStart(26)}: ${body}`
+  )
+
+/** What an import says, but for files and lines. */
+const saidBy = Effect.fnUntraced(function*(text: string) {
+  const trace = importBytes("t", Stream.make(new TextEncoder().encode(text)))
+  const events = yield* Stream.runCollect(trace.events)
+  const { format, records, rejected } = yield* trace.census
+  const plain = Object.entries(records).map(([name, n]) => [name.replace(/^sys_(?:enter_|exit_)?/, "sys_"), n] as const)
+  const counts = new Map<string, number>()
+  for (const [name, n] of plain) counts.set(name, (counts.get(name) ?? 0) + n)
+  return {
+    events: events.map(({ cause, corr, data, how, stream, t }) => JSON.stringify([stream, t, cause, corr, how, data]))
+      .join("\n"),
+    counts: [...counts].sort(),
+    format,
+    rejected
+  }
+})
+
+describe.skipIf(traces === undefined)(`a capture in the texts of several tools${skipped}`, () => {
+  it.effect("says the same in each", () =>
+    Effect.gen(function*() {
+      for (const name of ["6.12/A2", "6.12/E1", "6.1/M-2vcpu"]) {
+        const whole = gunzipSync(readFileSync(join(traces!, `${name}.trace.gz`))).toString()
+        const text = whole.split("\n").slice(0, 10_000).join("\n") + "\n"
+        const ftrace = yield* saidBy(text)
+        const traceCmd = yield* saidBy(asTraceCmd(text))
+        const perf = yield* saidBy(asPerf(text))
+        assert.deepStrictEqual([ftrace.format, traceCmd.format, perf.format], [
+          "ftrace",
+          "trace-cmd report",
+          "perf script"
+        ])
+        assert.deepStrictEqual(traceCmd, { ...ftrace, format: traceCmd.format })
+        assert.deepStrictEqual(perf, { ...ftrace, format: perf.format })
+      }
+    }))
+
+  it.effect.each([
+    ["trace-cmd report", "formats/tracecmd-A2.report.txt.gz", / [\d.]+: (\w+):/],
+    ["perf script", "formats/perf-A2.perfscript.gz", / [\d.]+: +\w+:(\w+):/]
+  ])("that %s recorded itself is read whole", ([_name, file, event]) =>
+    Effect.gen(function*() {
+      const lines = gunzipSync(readFileSync(join(traces!, file as string))).toString().split("\n").filter((line) =>
+        line !== ""
+      )
+      const named = lines.flatMap((line) => (event as RegExp).exec(line)?.[1] ?? [])
+      const { census, state } = yield* read(join(traces!, file as string))
+      const records: Record<string, number> = {}
+      for (const name of named) records[name] = (records[name] ?? 0) + 1
+      assert.deepStrictEqual(sorted(census.records), sorted(records))
+      assert.deepStrictEqual([census.lines, census.rejected], [lines.length, []])
+      assert.strictEqual(state.invalidations.count, records["inv_start"])
+      assert.strictEqual(state.refreshes.completed, records["refresh_ret"])
+      assert.strictEqual(state.refreshes.retries, records["gpc_snap"]! - state.refreshes.withLookup)
+      assert.strictEqual(state.refreshes.unrelated, state.refreshes.retries)
+      assert.strictEqual(state.invalidations.hits.count, records["gpc_inval_hit"])
     }).pipe(Effect.provide(NodeFileSystem.layer)))
 })
 

@@ -23,6 +23,30 @@ export interface Fault {
   readonly inHull: boolean
 }
 
+/** The calls that a task is in, as the function_graph tracer shows them. */
+export interface Graph {
+  /** Stands for the caches of calls whose arguments are not shown. */
+  unnamed: Cache | undefined
+  /** The refresh: whether kvm_gpc_refresh began it, which waits for the lock first, and the lookups in it. */
+  refresh: { readonly seq: number; readonly cache: Cache; readonly outer: boolean; lookups: number } | undefined
+  /** The cache of the check that it is in. */
+  checking: Cache | undefined
+  /** Whether it is in an operation on a cache that is named. */
+  changing: boolean
+  /** Whether it is in range_start, and for which range. */
+  inStart: boolean
+  started: OpenRange | undefined
+}
+
+const noGraph = (): Graph => ({
+  unnamed: undefined,
+  refresh: undefined,
+  checking: undefined,
+  changing: false,
+  inStart: false,
+  started: undefined
+})
+
 /** A task, and what it is in the middle of. */
 export interface Task {
   readonly thread: number
@@ -45,7 +69,10 @@ export interface Task {
   swapping: Call | undefined
   /** Its invalidation is known from the start tracepoint only: the end is inferred. */
   untilReturn: OpenRange | undefined
+  readonly graph: Graph
   vm: Vm | undefined
+  /** Position of the last event that its last record became; 0 where that became none. */
+  said: number
 }
 
 /** A refresh of a cache, from entry to return. */
@@ -97,36 +124,80 @@ const STRUCT_KVM_BYTES = 65_536
 
 const UNNAMED = new TextEncoder().encode("<...>")
 
+/** How many there are of each, over all machines: their numbers are dense. */
+interface Numbers {
+  threads: number
+  caches: number
+  vms: number
+}
+
+/** Who is on one machine, and what is recorded there: pids and pointers mean nothing on another. */
 export interface Cast {
   readonly tasks: Map<number, Task>
   readonly caches: Map<number, Cache>
   readonly vms: Array<Vm>
+  readonly numbers: Numbers
+  /** There are records of the notifier's own functions: nothing about them needs to be inferred. */
+  probed: boolean
+  /** There are records of `__kvm_gpc_refresh`: those of `kvm_gpc_refresh` around it add nothing. */
+  innerRefresh: boolean
+  /** The calls of range_end are shown. */
+  endsShown: boolean
+  /** Stands for the task of a record that tells neither a task nor a CPU. */
+  readonly nobody: Task
 }
 
-export const emptyCast = (): Cast => ({ tasks: new Map(), caches: new Map(), vms: [] })
+const castWith = (numbers: Numbers): Cast => ({
+  tasks: new Map(),
+  caches: new Map(),
+  vms: [],
+  numbers,
+  probed: false,
+  innerRefresh: false,
+  endsShown: false,
+  nobody: { ...makeTask(NO_THREAD, -1, new Uint8Array(0)), stream: "audit/0" }
+})
+
+const NO_THREAD = -1
+
+/** The casts of all machines, each made when its machine is first named. */
+export const makeCasts = (): (machine: string) => Cast => {
+  const numbers = { threads: 0, caches: 0, vms: 0 }
+  const casts = new Map<string, Cast>()
+  return (machine) => {
+    const known = casts.get(machine)
+    if (known !== undefined) return known
+    const cast = castWith(numbers)
+    casts.set(machine, cast)
+    return cast
+  }
+}
 
 /** Adds a task that is seen for the first time. */
 export const addTask = (cast: Cast, pid: number, comm: Uint8Array): Task => {
-  const thread = cast.tasks.size
-  const task: Task = {
-    thread,
-    pid,
-    stream: `mm/${thread}`,
-    comm,
-    call: undefined,
-    refreshing: undefined,
-    checking: undefined,
-    changing: undefined,
-    wasActive: false,
-    fault: undefined,
-    resolved: 0,
-    swapping: undefined,
-    untilReturn: undefined,
-    vm: undefined
-  }
+  const task = makeTask(cast.numbers.threads++, pid, comm)
   cast.tasks.set(pid, task)
   return task
 }
+
+const makeTask = (thread: number, pid: number, comm: Uint8Array): Task => ({
+  thread,
+  pid,
+  stream: `mm/${thread}`,
+  comm,
+  call: undefined,
+  refreshing: undefined,
+  checking: undefined,
+  changing: undefined,
+  wasActive: false,
+  fault: undefined,
+  resolved: 0,
+  swapping: undefined,
+  untilReturn: undefined,
+  graph: noGraph(),
+  vm: undefined,
+  said: 0
+})
 
 /** Whether the tracer shows a name other than the one it showed before; `<...>` stands for a name it forgot. */
 export const isRenamed = (task: Task, bytes: Uint8Array, from: number, to: number): boolean =>
@@ -137,7 +208,7 @@ export const commOf = (task: Task): string => decode(task.comm, 0, task.comm.len
 
 /** Adds a cache that is seen for the first time. */
 export const addCache = (cast: Cast, pointer: number): Cache => {
-  const id = cast.caches.size
+  const id = cast.numbers.caches++
   const cache: Cache = {
     id,
     stream: `gpc/${id}`,
@@ -154,7 +225,7 @@ export const addCache = (cast: Cast, pointer: number): Cache => {
 }
 
 const addVm = (cast: Cast): Vm => {
-  const id = cast.vms.length
+  const id = cast.numbers.vms++
   const vm: Vm = {
     id,
     stream: `mn/${id}`,

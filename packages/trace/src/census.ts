@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Loss } from "./format.ts"
 
 /** Lines that are no records, for one reason: how many, and the numbers of the first three. @category models @since 0.1.0 */
 export interface Rejected {
@@ -26,9 +27,11 @@ export interface Lost {
 }
 
 /**
- * What an import read. `lines` = `parsed` + `markers` + `comments` + all `rejected`; a blank line and a frame of a
- * stack trace count as comments. `records` counts what was parsed by the event's name, `unmapped` those that became no
+ * What an import read, a text in `format`. `lines` = `parsed` + `markers` + `comments` + all `rejected`; blank lines and
+ * `continuations` (frames of call chains, and what else is a part of the record before) are among the comments. `records` counts what was parsed by the event's name, `unmapped` those that became no
  * event. `produced` events came of it.
+ *
+ * `moved` records were put in the order of their times: they stand in the text behind newer ones.
  *
  * `clock` is `time`, or `ticks` where the trace has whole numbers: then a "nanosecond" of its events is one tick.
  * `origin` seconds (or 10^9 ticks) were taken off every time, so that an uptime of more than 104 days stays exact.
@@ -39,12 +42,15 @@ export interface Lost {
  */
 export interface Census {
   readonly file: string
+  readonly format: string
   readonly bytes: number
   readonly sha256: string
   readonly lines: number
   readonly parsed: number
   readonly markers: number
   readonly comments: number
+  readonly continuations: number
+  readonly moved: number
   readonly rejected: ReadonlyArray<Rejected>
   readonly records: Readonly<Record<string, number>>
   readonly unmapped: ReadonlyArray<Unmapped>
@@ -81,26 +87,34 @@ export class Counter {
   parsed = 0
   markers = 0
   comments = 0
+  continuations = 0
+  moved = 0
   produced = 0
   bytes = 0
   sha256 = ""
+  format = ""
   clock: "time" | "ticks" = "time"
   origin = 0
+  /** How many records there were of each name, by the name's number. */
+  readonly records: Array<number> = []
   readonly rejected = new Map<string, Tally>()
   readonly unmapped = new Map<string, Tally>()
   readonly lost: Array<{ cpu: number; count: number; line: number }> = []
 
-  reject(reason: string): void {
-    add(this.rejected, reason, this.lines)
+  /** Line number `line` is no record. */
+  reject(reason: string, line: number): void {
+    add(this.rejected, reason, line)
   }
 
-  leave(event: string): void {
-    add(this.unmapped, event, this.lines)
+  /** The record on line number `line` became no event. */
+  leave(event: string, line: number): void {
+    add(this.unmapped, event, line)
   }
 
-  lose(cpu: number, count: number): void {
+  /** Line number `line` tells of a loss. */
+  lose({ count, cpu }: Loss, line: number): void {
     if (this.lost.length < KEPT_LOSSES) {
-      this.lost.push({ cpu, count, line: this.lines })
+      this.lost.push({ cpu, count, line })
       return
     }
     const last = this.lost[KEPT_LOSSES - 1]!
@@ -108,18 +122,23 @@ export class Counter {
     last.cpu = -1
   }
 
-  /** The census so far; `names` and `counts` say how often each event was recorded. */
-  take(file: string, names: ReadonlyArray<string>, counts: ReadonlyArray<number>): Census {
+  /** The census so far; `names` are those of the records' numbers. */
+  take(file: string, names: ReadonlyArray<string>): Census {
     return {
       file,
+      format: this.format,
       bytes: this.bytes,
       sha256: this.sha256,
       lines: this.lines,
       parsed: this.parsed,
       markers: this.markers,
       comments: this.comments,
+      continuations: this.continuations,
+      moved: this.moved,
       rejected: [...this.rejected].map(([reason, { count, lines }]) => ({ reason, count, lines: [...lines] })),
-      records: Object.fromEntries(names.map((name, i) => [name, counts[i] ?? 0] as const).filter(([, n]) => n > 0)),
+      records: Object.fromEntries(
+        names.map((name, number) => [name, this.records[number] ?? 0] as const).filter(([, count]) => count > 0)
+      ),
       unmapped: [...this.unmapped].map(([event, { count, lines }]) => ({ event, count, lines: [...lines] })),
       lost: this.lost.map((loss) => ({ ...loss })),
       produced: this.produced,

@@ -9,12 +9,21 @@ import * as Schema from "effect/Schema"
 
 /**
  * Why a text cannot be read as a trace: the file cannot be read, holds nothing, is a binary file, is a text of a
- * known tool that is not read yet, is no text of any known tool, or is compressed and damaged.
+ * known tool that cannot be read, is no text of any known tool, is compressed and damaged, or a map of names for it
+ * cannot be understood.
  *
  * @category errors
  * @since 0.1.0
  */
-export const TRACE_PROBLEMS = ["unreadable", "empty", "binary", "unsupported", "unrecognised", "damaged"] as const
+export const TRACE_PROBLEMS = [
+  "unreadable",
+  "empty",
+  "binary",
+  "unsupported",
+  "unrecognised",
+  "damaged",
+  "map"
+] as const
 
 /** @category errors @since 0.1.0 */
 export type TraceProblem = (typeof TRACE_PROBLEMS)[number]

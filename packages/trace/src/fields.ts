@@ -51,6 +51,53 @@ const NAMES = [
 
 export type FieldName = (typeof NAMES)[number]
 
+/** The names of the fields that are known. */
+export const FIELD_NAMES: ReadonlyArray<FieldName> = NAMES
+
+/** Other names that recorders give to the same: a return probe's default, and those of short recipes. */
+const ALIASES: ReadonlyArray<readonly [alias: string, name: FieldName]> = [
+  ["$retval", "ret"],
+  ["retval", "ret"],
+  ["ok", "ret"],
+  ["ev", "event"],
+  ["inprog", "in_prog"]
+]
+
+/** Fields that hold addresses and the like, which are printed in hexadecimal where anything is; the others are counts. */
+export const ADDRESS_NAMES: ReadonlyArray<FieldName> = [
+  "mn",
+  "kvm",
+  "start",
+  "end",
+  "gpc",
+  "uhva",
+  "pfn",
+  "gpa",
+  "uhva_arg",
+  "old_gpa",
+  "old_uhva",
+  "gen",
+  "slots_gen",
+  "gfn",
+  "hva",
+  "gfn_start",
+  "gfn_end",
+  "hull_start",
+  "hull_end",
+  "newgen",
+  "vcpu",
+  "addr",
+  "new_addr",
+  "brk"
+]
+
+const ADDRESSES: ReadonlySet<FieldName> = new Set(ADDRESS_NAMES)
+
+const IS_ADDRESS = NAMES.map((name) => ADDRESSES.has(name))
+
+/** Fields in which a digit above 9 makes a value hexadecimal. */
+const MAY_BE_HEX = NAMES.map((name) => ADDRESSES.has(name) || name === "ret")
+
 /** The number of each field's name. */
 export const F = Object.fromEntries(NAMES.map((name, number) => [name, number])) as {
   readonly [K in FieldName]: number
@@ -59,42 +106,68 @@ export const F = Object.fromEntries(NAMES.map((name, number) => [name, number]))
 const EQUALS = 61
 const SPACE = 32
 const QUOTE = 34
+const COMMA = 44
 const MINUS = 45
 const COLON = 58
 const X = 120
 const TWO_32 = 0x1_0000_0000
 
-const NAME_BYTES = NAMES.map(bytesOf)
+/** A name of a field, and the field's number. */
+export interface Spelling {
+  readonly bytes: Uint8Array
+  readonly number: number
+}
+
+/** Every name with the number of its field. */
+const SPELLINGS: ReadonlyArray<Spelling> = [
+  ...NAMES.map((name, number) => ({ bytes: bytesOf(name), number })),
+  ...ALIASES.map(([alias, name]) => ({ bytes: bytesOf(alias), number: NAMES.indexOf(name) }))
+]
 
 /** A place in a table of 256 for a name: a name's length, its first, its last and its middle byte. */
 const placeOf = (bytes: Uint8Array, from: number, to: number): number =>
   (bytes[from]! * 3 + bytes[to - 1]! * 7 + bytes[(from + to) >>> 1]! * 13 + (to - from) * 29) & 255
 
 /** The names by their place; names that share one stand behind each other. */
-const PLACES: ReadonlyArray<ReadonlyArray<number>> = Array.from(
+const PLACES: ReadonlyArray<ReadonlyArray<Spelling>> = Array.from(
   { length: 256 },
-  (_, place) => NAME_BYTES.flatMap((name, number) => placeOf(name, 0, name.length) === place ? [number] : [])
+  (_, place) => SPELLINGS.filter(({ bytes }) => placeOf(bytes, 0, bytes.length) === place)
 )
 
 const fieldAt = (bytes: Uint8Array, from: number, to: number): number => {
   if (to === from) return -1
   const here = PLACES[placeOf(bytes, from, to)]!
-  for (let i = 0; i < here.length; i++) if (isText(bytes, from, to, NAME_BYTES[here[i]!]!)) return here[i]!
+  for (let i = 0; i < here.length; i++) if (isText(bytes, from, to, here[i]!.bytes)) return here[i]!.number
   return -1
 }
 
 /** The fields of the body read last. */
 export interface Fields {
-  /** Reads `name=value` fields; a value is hexadecimal with 0x, else decimal. */
+  /** Names that the recorder of this event gave to fields, beside the fields' own. The mapping sets them. */
+  renamed: ReadonlyArray<Spelling> | undefined
+  /** Whether addresses without 0x are hexadecimal in this text. */
+  bareHex: boolean
+  /**
+   * Reads `name=value` fields. A value is hexadecimal with 0x, or with a digit above 9; else decimal, or as
+   * {@link Fields.bareHex} says.
+   */
   readonly readPairs: (bytes: Uint8Array, from: number, to: number) => void
   /** Reads the arguments of a syscall, `name: value, …`; a value is hexadecimal, with 0x or without. */
   readonly readArguments: (bytes: Uint8Array, from: number, to: number) => void
   readonly has: (field: number) => boolean
-  /** The value as a signed number: exact within ±2^53. 0 where the field is absent. */
+  /** The value as a signed number, within ±2^52: what lies beyond is no value of the kernel's. 0 where the field is absent. */
   readonly signed: (field: number) => number
   /** The upper half, signed; the lower half, unsigned. */
   readonly high: (field: number) => number
   readonly low: (field: number) => number
+}
+
+/** A field that has another name here has no other. */
+const renamedAt = (bytes: Uint8Array, from: number, to: number, renamed: ReadonlyArray<Spelling>): number => {
+  const own = renamed.find((spelling) => isText(bytes, from, to, spelling.bytes))
+  if (own !== undefined) return own.number
+  const plain = fieldAt(bytes, from, to)
+  return renamed.some(({ number }) => number === plain) ? -1 : plain
 }
 
 export const makeFields = (): Fields => {
@@ -104,27 +177,55 @@ export const makeFields = (): Fields => {
   const value = new Value()
   let stamp = 0
 
-  const store = (bytes: Uint8Array, nameFrom: number, nameTo: number, from: number, to: number, hex: boolean): void => {
-    const field = fieldAt(bytes, nameFrom, nameTo)
+  const fieldOf = (bytes: Uint8Array, from: number, to: number): number => {
+    const { renamed } = fields
+    const field = renamed === undefined ? fieldAt(bytes, from, to) : renamedAt(bytes, from, to, renamed)
     // The first one counts: what follows a text may be a part of that text.
-    if (field < 0 || stamps[field] === stamp || !value.read(bytes, from, to, hex)) return
+    return field >= 0 && stamps[field] === stamp ? -1 : field
+  }
+
+  const store = (field: number, bytes: Uint8Array, from: number, to: number, hex: boolean): void => {
+    if (!value.read(bytes, from, to, hex || (fields.bareHex && IS_ADDRESS[field]!), MAY_BE_HEX[field]!)) return
     stamps[field] = stamp
     highs[field] = value.high
     lows[field] = value.low
   }
 
+  /** Stores `0x…`, the value of most fields, in one pass; gives where it ends, or -1 where it is something else. */
+  const storeHex = (field: number, bytes: Uint8Array, from: number, to: number): number => {
+    if (bytes[from] !== 48 || bytes[from + 1] !== X) return -1
+    let high = 0
+    let low = 0
+    let i = from + 2
+    while (i < to) {
+      const d = DIGITS[bytes[i]!]!
+      if (d > 15) break
+      high = (high << 4) | (low >>> 28)
+      low = (low << 4) | d
+      i++
+    }
+    if (i === from + 2 || i > from + 18 || (i < to && bytes[i] !== SPACE)) return -1
+    stamps[field] = stamp
+    highs[field] = high
+    lows[field] = low
+    return i
+  }
+
   const readPairs = (bytes: Uint8Array, from: number, to: number): void => {
     stamp++
-    let token = from
+    let first = from
     for (let i = from; i < to; i++) {
-      const c = bytes[i]
-      if (c === SPACE) token = i + 1
-      else if (c === EQUALS) {
-        const end = endOfValue(bytes, i + 1, to)
-        store(bytes, token, i, i + 1, end, false)
-        token = i = end
-        token++
+      if (bytes[i] !== EQUALS) continue
+      let name = i
+      while (name > first && bytes[name - 1] !== SPACE) name--
+      const field = fieldOf(bytes, name, i)
+      let end = field < 0 ? -1 : storeHex(field, bytes, i + 1, to)
+      if (end < 0) {
+        end = endOfValue(bytes, i + 1, to)
+        if (field >= 0) store(field, bytes, i + 1, end, false)
       }
+      first = end + 1
+      i = end
     }
   }
 
@@ -137,24 +238,33 @@ export const makeFields = (): Fields => {
       else if (c === COLON && bytes[i + 1] === SPACE) {
         let end = i + 2
         while (end < to && bytes[end] !== 44 && bytes[end] !== 41 && bytes[end] !== SPACE) end++
-        store(bytes, token, i, i + 2, end, true)
+        const field = fieldOf(bytes, token, i)
+        if (field >= 0) store(field, bytes, i + 2, end, true)
         token = i = end
         token++
       }
     }
   }
 
-  return {
+  const fields: Fields = {
+    renamed: undefined,
+    bareHex: false,
     readPairs,
     readArguments,
     has: (field) => stamps[field] === stamp,
-    signed: (field) => stamps[field] === stamp ? highs[field]! * TWO_32 + lows[field]! : 0,
+    signed: (field) => stamps[field] === stamp ? bounded(highs[field]! * TWO_32 + lows[field]!) : 0,
     high: (field) => stamps[field] === stamp ? highs[field]! : 0,
     low: (field) => stamps[field] === stamp ? lows[field]! : 0
   }
+  return fields
 }
 
-/** Where a value ends: at a space, or behind the quotation mark that closes a text. */
+/** Sums of two such numbers are exact. */
+const FARTHEST = 2 ** 52
+
+const bounded = (n: number): number => n > FARTHEST ? FARTHEST : n < -FARTHEST ? -FARTHEST : n
+
+/** Where a value ends: at a space or a comma, or behind the quotation mark that closes a text. */
 const endOfValue = (bytes: Uint8Array, from: number, to: number): number => {
   let i = from
   if (bytes[i] === QUOTE) {
@@ -162,12 +272,15 @@ const endOfValue = (bytes: Uint8Array, from: number, to: number): number => {
     while (i < to && bytes[i] !== QUOTE) i++
     return Math.min(to, i + 1)
   }
-  while (i < to && bytes[i] !== SPACE) i++
+  while (i < to && bytes[i] !== SPACE && bytes[i] !== COMMA) i++
   return i
 }
 
-const digitOf = (c: number): number =>
-  c >= 48 && c <= 57 ? c - 48 : c >= 97 && c <= 102 ? c - 87 : c >= 65 && c <= 70 ? c - 55 : 99
+/** The value of each digit; 99 of what is none. */
+const DIGITS = Uint8Array.from(
+  { length: 256 },
+  (_, c) => c >= 48 && c <= 57 ? c - 48 : c >= 97 && c <= 102 ? c - 87 : c >= 65 && c <= 70 ? c - 55 : 99
+)
 
 /** A 64-bit value being read. */
 class Value {
@@ -175,10 +288,10 @@ class Value {
   low = 0
 
   /** Reads the bytes `[from, to)`; false where they are no number. */
-  read(bytes: Uint8Array, from: number, to: number, hex: boolean): boolean {
+  read(bytes: Uint8Array, from: number, to: number, hex: boolean, mayBeHex: boolean): boolean {
     if (bytes[from] === 48 && bytes[from + 1] === X) return this.readHex(bytes, from + 2, to)
     if (hex) return this.readHex(bytes, from, to)
-    return this.readDecimal(bytes, from, to)
+    return this.readDecimal(bytes, from, to) || (mayBeHex && this.readHex(bytes, from, to))
   }
 
   readHex(bytes: Uint8Array, from: number, to: number): boolean {
@@ -186,15 +299,14 @@ class Value {
     if (digits < 1 || digits > 16) return false
     let high = 0
     let low = 0
-    const split = to - 8
     for (let i = from; i < to; i++) {
-      const d = digitOf(bytes[i]!)
+      const d = DIGITS[bytes[i]!]!
       if (d > 15) return false
-      if (i < split) high = high * 16 + d
-      else low = low * 16 + d
+      high = (high << 4) | (low >>> 28)
+      low = (low << 4) | d
     }
-    this.high = high | 0
-    this.low = low
+    this.high = high
+    this.low = low >>> 0
     return true
   }
 

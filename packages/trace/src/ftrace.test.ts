@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { emptyLine, readFtraceLine, readMarker, readOverwritten } from "./ftrace.ts"
+import { emptyLine } from "./format.ts"
+import { readFtraceLine } from "./ftrace.ts"
+import { readLoss, readOverwritten } from "./loss.ts"
 import { bytesOf, decode } from "./text.ts"
 
 /** Reads one line and gives what the record says, or why it is none. */
@@ -125,6 +127,30 @@ describe("a line of ftrace", () => {
       ]
     ],
     [
+      "the columns of latency-format, which cut the name",
+      ` python3-11644     0..... 209898us!: ${event}`,
+      ["python3", 11644, 0, ".....", "0.209898000", "event", "gpc_keep", body]
+    ],
+    [
+      "those of latency-format and verbose",
+      `         python3   11824   0 0 00000000 00000000 [3362dc49] 177.790ms (+0.080ms): ${event}`,
+      ["python3", 11824, 0, "", "862.116937000", "event", "gpc_keep", body]
+    ],
+    [
+      "flags of a user's probe, which are all ones",
+      "         python3-15824   [000] DBZff  1067.513027: umadv: (0x7f150d63fb00) start=0x1e350da80000 len=0x7f000",
+      [
+        "python3",
+        15824,
+        0,
+        "DBZff",
+        "1067.513027000",
+        "event",
+        "umadv",
+        "(0x7f150d63fb00) start=0x1e350da80000 len=0x7f000"
+      ]
+    ],
+    [
       "a syscall that is left",
       "         python3-11437   [000] .....   809.429749: sys_madvise -> 0xfffffffffffffff4",
       ["python3", 11437, 0, ".....", "809.429749000", "exit", "sys_madvise", "0xfffffffffffffff4"]
@@ -134,23 +160,25 @@ describe("a line of ftrace", () => {
   })
 
   it.each([
-    ["no context", "kvm_unmap_hva_range: mmu notifier unmap range: 0x007fbb229e6000 -- 0x007fbb22a27000"],
-    ["no context, but a record in the body", "tracing_mark_write: evil-6 [000] ..... 9.000009: inv_start: start=0x1"],
-    ["raw columns", "11869 0 862312830838 type: 27"],
-    ["the latency format", "  python3-11644     0..... 209898us!: kvm_unmap_hva_range: x"],
-    ["seven digits behind the point", `        gpcstorm-234     [001] .....     9.0595151: ${event}`],
-    ["no CPU", `        gpcstorm-234     .....     9.059515: ${event}`],
-    ["two digits of CPU", `        gpcstorm-234     [01] .....     9.059515: ${event}`],
-    ["a name that is too long", `  a-name-of-sixteen!-234     [001] .....     9.059515: ${event}`]
-  ])("is refused with %s", (_name, text) => {
-    assert.strictEqual(read(text), "no task, cpu and time")
-  })
-
-  it("is refused without an event, as the function tracer's", () => {
-    assert.strictEqual(
-      read("        gpcstorm-234     [001] .....     9.059515: kvm_gpc_refresh <-kvm_setup_guest_pvclock"),
-      "no event name"
-    )
+    ["no context", "kvm_unmap_hva_range: mmu notifier unmap range: 0x007fbb229e6000 -- 0x007fbb22a27000", "no context"],
+    [
+      "no context, but a record in the body",
+      "tracing_mark_write: evil-6 [000] ..... 9.000009: inv_start: start=0x1",
+      "no context"
+    ],
+    ["raw columns", "11869 0 862312830838 type: 27", "raw"],
+    ["seven digits behind the point", `        gpcstorm-234     [001] .....     9.0595151: ${event}`, undefined],
+    ["no CPU", `        gpcstorm-234     .....     9.059515: ${event}`, undefined],
+    ["two digits of CPU", `        gpcstorm-234     [01] .....     9.059515: ${event}`, undefined],
+    ["a name that is too long", `  a-name-of-sixteen!-234     [001] .....     9.059515: ${event}`, undefined],
+    [
+      "a function, without an event",
+      "        gpcstorm-234     [001] .....     9.059515: kvm_gpc_refresh <-kvm_setup_guest_pvclock",
+      "a function without values"
+    ],
+    ["no event", "        gpcstorm-234     [001] .....     9.059515: ", "no event name"]
+  ])("is refused with %s", (_name, text, reason) => {
+    assert.strictEqual(read(text) as unknown, reason ?? "no task, cpu and time")
   })
 
   it("is told from the head of a stack trace", () => {
@@ -183,7 +211,7 @@ describe("a line of ftrace", () => {
   })
 })
 
-const loss = (text: string) => readMarker(bytesOf(text), 0, text.length)
+const loss = (text: string) => readLoss(bytesOf(text), 0, text.length)
 
 describe("a loss", () => {
   it("is read with its count", () => assert.deepStrictEqual(loss("CPU:12 [LOST 870 EVENTS]"), { cpu: 12, count: 870 }))

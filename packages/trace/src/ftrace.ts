@@ -1,88 +1,46 @@
 /**
- * The line of an ftrace `trace` or `trace_pipe` text: what stands before the event, the event's name, and its body.
+ * The text of `trace` and `trace_pipe`, the kernel's own.
  *
  *     TASK-PID [(TGID)] [CPU] [FLAGS] TIME: EVENT: BODY
+ *     TASK-PID [(TGID)] [CPU] [FLAGS] TIME: sys_NAME(BODY)        a syscall that is entered
+ *     TASK-PID [(TGID)] [CPU] [FLAGS] TIME: sys_NAME -> VALUE     and left
+ *     TASK-PID [(TGID)] [CPU] [FLAGS] TIME: <stack trace>         then frames, ` => symbol`
+ *     CPU:N [LOST COUNT EVENTS]
+ *     # a comment
  *
  * The task's name may hold any byte and the body any text, so both may look like a line. A name is at most 15 bytes
  * and the shortest forged start with a fraction in its time is longer; therefore the leftmost match is the true one.
  * Whole times (the counter, uptime and tsc clocks) lose that guard: they are read only where the `-` stands in the
  * kernel's own column, behind which no name reaches.
  *
+ * The columns of latency-format: `latency-format.ts`. Without columns (nocontext-info, raw) there is no record to make.
+ *
  * Hot: plain functions over bytes; a line is read into one object that is used again for the next.
  *
  * @since 0.1.0
  */
-import { bytesOf, startsWith } from "./text.ts"
-
-const SPACE = 32
-const PARENTHESIS = 40
-const MINUS = 45
-const DOT = 46
-const ZERO = 48
-const NINE = 57
-const COLON = 58
-const LESS = 60
-const GREATER = 62
-const BRACKET = 91
-
-/** Longest name of a task: TASK_COMM_LEN less its NUL. */
-const LONGEST_COMM = 15
+import { HASH, LONGEST_COMM, MINUS, readPayload, SPACE } from "./columns.ts"
+import { CHAIN, COMMENT, CONTINUATION, FRAME, marker, RECORD, rejected } from "./format.ts"
+import type { Format, LineReader, Reading, TraceLine } from "./format.ts"
+import { readLatencyContext, readVerboseContext } from "./latency-format.ts"
+import { readLoss, readOverwritten } from "./loss.ts"
+import { readStackFrame, stackHeadAt } from "./stack-frame.ts"
+import { readContext } from "./task-context.ts"
+import { bytesOf, decodeBytewise, startsWith } from "./text.ts"
 
 /** Where the kernel puts the `-` between name and pid ("%16s-%-7d"). */
 const KERNEL_COLUMN = 16
 
-/** What kind of line was read. `kind` of a record: an event with a name, a syscall entered, a syscall left. */
-export type Form = "event" | "enter" | "exit"
-
-/**
- * One record, in bounds into `bytes`. The time is `seconds` and `nanos`; a whole time `n` is n div 10^9 and n mod
- * 10^9, so that both add up to ns. `digits` is 6 or 9, or 0 for a whole time. `tgid` is -1 where it is not shown.
- */
-export interface FtraceLine {
-  bytes: Uint8Array
-  commFrom: number
-  commTo: number
-  pid: number
-  tgid: number
-  cpu: number
-  flagsFrom: number
-  flagsTo: number
-  seconds: number
-  nanos: number
-  digits: 0 | 6 | 9
-  form: Form
-  nameFrom: number
-  nameTo: number
-  bodyFrom: number
-  bodyTo: number
-}
-
-export const emptyLine = (): FtraceLine => ({
-  bytes: new Uint8Array(0),
-  commFrom: 0,
-  commTo: 0,
-  pid: 0,
-  tgid: -1,
-  cpu: 0,
-  flagsFrom: 0,
-  flagsTo: 0,
-  seconds: 0,
-  nanos: 0,
-  digits: 6,
-  form: "event",
-  nameFrom: 0,
-  nameTo: 0,
-  bodyFrom: 0,
-  bodyTo: 0
-})
-
 /** Why a line is no record; the head of a stack trace is none, but no fault either. */
-export type Rejection = "no task, cpu and time" | "no event name" | "stack trace"
+export type Rejection = keyof typeof REJECTED | "stack trace" | "user stack trace"
 
-const isDigit = (c: number | undefined): boolean => c !== undefined && c >= ZERO && c <= NINE
-
-const isWord = (c: number): boolean =>
-  (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || (c >= ZERO && c <= NINE) || c === 95 || c === DOT
+const REJECTED = {
+  "no task, cpu and time": rejected("no task, cpu and time"),
+  "no event name": rejected("no event name"),
+  "a function without values": rejected("a call that the function tracer saw, which shows no values"),
+  "no context": rejected("no task, cpu and time: the option context-info is off"),
+  "raw": rejected("raw numbers: the option raw is on")
+}
 
 /**
  * Reads the bytes `[from, to)` as a record into `line`. `wholeTimes`: the text has ftrace's own header and no time
@@ -93,7 +51,7 @@ export const readFtraceLine = (
   from: number,
   to: number,
   wholeTimes: boolean,
-  line: FtraceLine
+  line: TraceLine
 ): Rejection | undefined => {
   line.bytes = bytes
   let name = from
@@ -109,162 +67,77 @@ export const readFtraceLine = (
     body = readContext(bytes, at, to, false, line)
     if (body >= 0) line.commTo = at
   }
-  if (body < 0) return "no task, cpu and time"
+  if (body < 0) return readOddLine(bytes, from, to, line)
   line.commFrom = Math.min(name, line.commTo)
-  if (readPayload(bytes, body, to, line)) return undefined
-  return bytes[body] === LESS ? "stack trace" : "no event name"
+  return readEvent(bytes, body, to, line)
 }
 
-/** Reads `-PID (TGID) [CPU] FLAGS TIME: ` from the `-` at `at`; gives where the payload begins, or -1. */
-const readContext = (bytes: Uint8Array, at: number, to: number, wholeTimes: boolean, line: FtraceLine): number => {
-  let i = at + 1
-  let pid = 0
-  const pidFrom = i
-  while (i < to && isDigit(bytes[i])) pid = pid * 10 + bytes[i++]! - ZERO
-  if (i === pidFrom || i - pidFrom > 10 || bytes[i] !== SPACE) return -1
-  i = skipSpaces(bytes, i, to)
-  line.tgid = -1
-  if (bytes[i] === PARENTHESIS) {
-    i = readTgid(bytes, i, to, line)
-    if (i < 0) return -1
+const readEvent = (bytes: Uint8Array, at: number, to: number, line: TraceLine): Rejection | undefined => {
+  if (readPayload(bytes, at, to, line)) return undefined
+  const head = stackHeadAt(bytes, at, to)
+  if (head !== undefined) return head === "kernel" ? "stack trace" : "user stack trace"
+  return FUNCTION.test(decodeBytewise(bytes, at, to)) ? "a function without values" : "no event name"
+}
+
+const FUNCTION = /^\S+ <-\S+$/
+
+/** A line without the columns of most texts. */
+const readOddLine = (bytes: Uint8Array, from: number, to: number, line: TraceLine): Rejection | undefined => {
+  const latency = readLatencyContext(bytes, from, to, line)
+  const body = latency >= 0 ? latency : readVerboseContext(bytes, from, to, line)
+  if (body >= 0) return readEvent(bytes, body, to, line)
+  const text = decodeBytewise(bytes, from, Math.min(to, from + LONGEST_START))
+  return RAW.test(text) ? "raw" : BARE.test(text) ? "no context" : "no task, cpu and time"
+}
+
+const LONGEST_START = 100
+const RAW = /^\d+ \d+ \d+ type: \d+/
+const BARE = /^(?:\w+: |sys_\w+(?:\(| -> ))/
+
+const TRACER = bytesOf("# tracer: ")
+
+const open = (): LineReader => {
+  let hasHeader = false
+  let hasFractions = false
+  let inUserStack = false
+
+  const readComment = (bytes: Uint8Array, from: number, to: number): Reading => {
+    if (startsWith(bytes, from, to, TRACER)) hasHeader = true
+    const loss = readLoss(bytes, from, to)
+    if (loss !== undefined) return marker(loss)
+    const overwritten = readOverwritten(bytes, from, to)
+    return overwritten > 0 ? { kind: "comment", lost: { cpu: -1, count: overwritten } } : COMMENT
   }
-  if (bytes[i] !== BRACKET) return -1
-  const cpuFrom = ++i
-  let cpu = 0
-  while (i < to && isDigit(bytes[i])) cpu = cpu * 10 + bytes[i++]! - ZERO
-  if (i - cpuFrom < 3 || i - cpuFrom > 6 || bytes[i] !== 93 || bytes[i + 1] !== SPACE) return -1
-  i = skipSpaces(bytes, i + 1, to)
-  line.pid = pid
-  line.cpu = cpu
-  line.flagsFrom = line.flagsTo = i
-  const direct = readTime(bytes, i, to, wholeTimes, line)
-  if (direct >= 0) return direct
-  const flags = i
-  while (i < to && isWord(bytes[i]!) && bytes[i] !== 95) i++
-  if (i - flags < 3 || i - flags > 8 || bytes[i] !== SPACE) return -1
-  line.flagsTo = i
-  return readTime(bytes, skipSpaces(bytes, i, to), to, wholeTimes, line)
-}
 
-/** Reads `(   123) ` or `(-------) `; gives where it goes on, or -1. */
-const readTgid = (bytes: Uint8Array, at: number, to: number, line: FtraceLine): number => {
-  let i = skipSpaces(bytes, at + 1, to)
-  if (bytes[i] === MINUS) {
-    while (i < to && bytes[i] === MINUS) i++
-  } else {
-    const from = i
-    let tgid = 0
-    while (i < to && isDigit(bytes[i])) tgid = tgid * 10 + bytes[i++]! - ZERO
-    if (i === from) return -1
-    line.tgid = tgid
+  const readOther = (bytes: Uint8Array, from: number, to: number, rejection: Rejection, line: TraceLine): Reading => {
+    if (rejection === "stack trace") {
+      inUserStack = false
+      return CHAIN
+    }
+    if (rejection === "user stack trace") {
+      inUserStack = true
+      return CONTINUATION
+    }
+    if (readStackFrame(bytes, from, to, line)) return inUserStack ? CONTINUATION : FRAME
+    const loss = readLoss(bytes, from, to)
+    return loss === undefined ? REJECTED[rejection] : marker(loss)
   }
-  return bytes[i] === 41 && bytes[i + 1] === SPACE ? skipSpaces(bytes, i + 1, to) : -1
-}
 
-/** Reads `SECONDS.FRACTION: ` (6 or 9 digits) or, if allowed, a whole number; gives where the payload begins, or -1. */
-const readTime = (bytes: Uint8Array, at: number, to: number, wholeTimes: boolean, line: FtraceLine): number => {
-  let i = at
-  let whole = 0
-  while (i < to && isDigit(bytes[i])) whole = whole * 10 + bytes[i++]! - ZERO
-  const wholeDigits = i - at
-  if (wholeDigits === 0) return -1
-  if (bytes[i] === DOT) {
-    const from = ++i
-    let fraction = 0
-    while (i < to && isDigit(bytes[i])) fraction = fraction * 10 + bytes[i++]! - ZERO
-    const digits = i - from
-    if ((digits !== 6 && digits !== 9) || wholeDigits > 12) return -1
-    if (bytes[i] !== COLON || bytes[i + 1] !== SPACE) return -1
-    line.seconds = whole
-    line.nanos = digits === 6 ? fraction * 1000 : fraction
-    line.digits = digits
-    return i + 2
+  return {
+    read: (bytes, from, to, line) => {
+      if (bytes[from] === HASH) return readComment(bytes, from, to)
+      const rejection = readFtraceLine(bytes, from, to, hasHeader && !hasFractions, line)
+      if (rejection !== undefined) return readOther(bytes, from, to, rejection, line)
+      if (line.digits !== 0) hasFractions = true
+      inUserStack = false
+      return RECORD
+    }
   }
-  if (!wholeTimes || bytes[i] !== COLON || bytes[i + 1] !== SPACE || wholeDigits > 20) return -1
-  // The last nine digits apart: a 64-bit count does not fit a number, its two parts do.
-  let low = 0
-  for (let k = Math.max(at, i - 9); k < i; k++) low = low * 10 + bytes[k]! - ZERO
-  let high = 0
-  for (let k = at; k < i - 9; k++) high = high * 10 + bytes[k]! - ZERO
-  line.seconds = high
-  line.nanos = low
-  line.digits = 0
-  return i + 2
 }
 
-const skipSpaces = (bytes: Uint8Array, at: number, to: number): number => {
-  let i = at
-  while (i < to && bytes[i] === SPACE) i++
-  return i
+/** The text of `trace` and `trace_pipe` in /sys/kernel/tracing. */
+export const ftrace: Format = {
+  name: "ftrace",
+  owns: (line) => line.startsWith("# tracer: ") && !line.includes("function_graph"),
+  open
 }
-
-/** Reads the event's name: `NAME: BODY`, `NAME(BODY)` of a syscall entered, `NAME -> BODY` of a syscall left. */
-const readPayload = (bytes: Uint8Array, at: number, to: number, line: FtraceLine): boolean => {
-  let i = at
-  while (i < to && isWord(bytes[i]!)) i++
-  if (i === at) return false
-  line.nameFrom = at
-  line.nameTo = i
-  line.bodyTo = to
-  if (bytes[i] === COLON) {
-    line.form = "event"
-    line.bodyFrom = skipSpaces(bytes, i + 1, to)
-    return true
-  }
-  if (bytes[i] === PARENTHESIS) {
-    line.form = "enter"
-    line.bodyFrom = i + 1
-    return true
-  }
-  if (bytes[i] === SPACE && bytes[i + 1] === MINUS && bytes[i + 2] === GREATER) {
-    line.form = "exit"
-    line.bodyFrom = skipSpaces(bytes, i + 3, to)
-    return true
-  }
-  return false
-}
-
-const LOST = bytesOf(" [LOST ")
-const CPU = bytesOf("CPU:")
-const STARTED = bytesOf("##### CPU ")
-const ENTRIES = bytesOf("# entries-in-buffer/entries-written: ")
-
-/** A loss that a text tells of: of `cpu` (-1: any), `count` events (-1: not told). */
-export interface Loss {
-  readonly cpu: number
-  readonly count: number
-}
-
-/** Reads `CPU:1 [LOST 870 EVENTS]`, `CPU:1 [LOST EVENTS]` or `##### CPU 1 buffer started ####`. */
-export const readMarker = (bytes: Uint8Array, from: number, to: number): Loss | undefined => {
-  if (startsWith(bytes, from, to, STARTED)) {
-    const cpu = readNumber(bytes, from + STARTED.length, to)
-    return cpu.to < 0 ? undefined : { cpu: cpu.value, count: -1 }
-  }
-  if (!startsWith(bytes, from, to, CPU)) return undefined
-  const cpu = readNumber(bytes, from + CPU.length, to)
-  if (cpu.to < 0 || !startsWith(bytes, cpu.to, to, LOST)) return undefined
-  const count = readNumber(bytes, cpu.to + LOST.length, to)
-  return { cpu: cpu.value, count: count.to < 0 ? -1 : count.value }
-}
-
-/** Reads how many events were overwritten from `# entries-in-buffer/entries-written: 217/9001`. */
-export const readOverwritten = (bytes: Uint8Array, from: number, to: number): number => {
-  if (!startsWith(bytes, from, to, ENTRIES)) return 0
-  const kept = readNumber(bytes, from + ENTRIES.length, to)
-  if (kept.to < 0 || bytes[kept.to] !== 47) return 0
-  const written = readNumber(bytes, kept.to + 1, to)
-  return written.to < 0 ? 0 : Math.max(0, written.value - kept.value)
-}
-
-const readNumber = (bytes: Uint8Array, from: number, to: number): { value: number; to: number } => {
-  let i = from
-  let value = 0
-  while (i < to && isDigit(bytes[i])) value = value * 10 + bytes[i++]! - ZERO
-  return { value, to: i === from ? -1 : i }
-}
-
-const FRAME = bytesOf(" => ")
-
-/** Whether a line belongs to the one before it: a frame of a stack trace. */
-export const isStackFrame = (bytes: Uint8Array, from: number, to: number): boolean => startsWith(bytes, from, to, FRAME)

@@ -8,6 +8,7 @@ import * as fc from "fast-check"
 import { createHash } from "node:crypto"
 import { gzipSync } from "node:zlib"
 import type { Census } from "./census.ts"
+import { ftrace } from "./ftrace.ts"
 import { importBytes, importTrace } from "./import.ts"
 import { makeReader } from "./reader.ts"
 import { bytesOf } from "./text.ts"
@@ -153,31 +154,22 @@ describe("a file that is no ftrace text", () => {
   const dat = Uint8Array.of(0x17, 0x08, 0x44, ...bytesOf("tracing6\0"))
 
   it.each<readonly [string, Uint8Array | string, string, RegExp]>([
-    ["an empty file", "", "empty", /lines of TASK-PID/],
+    ["an empty file", "", "empty", /the text of a kernel trace \(ftrace/],
     ["a trace.dat", dat, "binary", /trace-cmd report -t -R t$/],
     ["a trace.dat that gzip compressed", gzipSync(dat), "binary", /trace-cmd report/],
     ["a perf.data", "PERFILE2\0\0", "binary", /perf script --ns -i t$/],
     ["a log of this project", Uint8Array.of(0x89, ...bytesOf("JRNL\r\n\x1a")), "binary", /pfnscope log/],
+    ["a Chrome trace", "{\"traceEvents\": [{\"ph\": \"X\", \"ts\": 1}]}\n", "unsupported", /a Chrome trace/],
+    ["a list of Chrome events", "[\n{\"name\": \"x\", \"ph\": \"B\", \"ts\": 1}]\n", "unsupported", /a Chrome trace/],
+    [
+      "a Perfetto trace",
+      Uint8Array.of(0x0a, 4, 0x50, 1, 0x40, 2, 0x0a, 2, 0x50, 1),
+      "binary",
+      /a Perfetto trace; expected its text: traceconv systrace t$/
+    ],
+    ["a text that begins with an empty line", "\nCC\nDD\n", "unrecognised", /of its 3 lines/],
     ["another binary file", Uint8Array.of(1, 2, 0, 3), "binary", /NUL/],
-    [
-      "a text of trace-cmd report",
-      "cpus=2\n     gpcstorm-272   [000]    17.697433745: gpc_init:   x\n",
-      "unsupported",
-      /trace-cmd/
-    ],
-    [
-      "a text of perf script",
-      "   gpcstorm   290 [000]    29.416944221:    gpc:gpc_init: (ffffffffc0318084)\n",
-      "unsupported",
-      /perf script/
-    ],
-    [
-      "a text of function_graph",
-      "# tracer: function_graph\n 0)               |  sys_open() {\n",
-      "unsupported",
-      /function_graph/
-    ],
-    ["any other text", "dear all,\nplease find attached\n", "unrecognised", /TASK-PID/],
+    ["any other text", "dear all,\nplease find attached\n", "unrecognised", /of its 2 lines were read as ftrace 0 %/],
     ["a header without records", HEADER, "unrecognised", /a record of ftrace/],
     [
       "records without a context",
@@ -212,7 +204,7 @@ describe("a file that is no ftrace text", () => {
 })
 
 const readAll = (pieces: ReadonlyArray<Uint8Array>) => {
-  const reader = makeReader("t")
+  const reader = makeReader("t", ftrace)
   const events = pieces.flatMap((piece) => [...reader.push(piece)])
   events.push(...reader.end())
   return { events, census: reader.census() }

@@ -6,18 +6,32 @@
 import type { NewEvent } from "@pfnscope/journal"
 import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
-import * as FileSystem from "effect/FileSystem"
-import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-import { createHash } from "node:crypto"
+import { bytesOfFile, textOf } from "./bytes.ts"
+import { Counter } from "./census.ts"
 import type { Census } from "./census.ts"
-import { TraceError } from "./error.ts"
+import type { TraceError } from "./error.ts"
+import type { ImportProgress } from "./progress.ts"
 import { makeReader } from "./reader.ts"
 import type { Reader } from "./reader.ts"
-import { isGzip, refuse, SNIFFED_BYTES } from "./sniff.ts"
+import { expectRecords, mapsOf, recognised } from "./recognised.ts"
+import type { Recognised } from "./recognised.ts"
 
-/** Bytes that are read at once. */
-const PIECE = 262_144
+/** How a trace is imported. @category models @since 0.1.0 */
+export interface ImportOptions {
+  /**
+   * What the recorder called things that this project knows by other names, theirs first: `myrefresh=refresh` for an
+   * event, `myrefresh.cache=gpc` for a field of it.
+   */
+  readonly maps?: ReadonlyArray<string> | undefined
+  /** Nanoseconds that are added to every time. */
+  readonly offset?: number | undefined
+  /** Whether the text is in a mail. Where it does not say so, the text's first lines tell. */
+  readonly mail?: boolean | undefined
+  /** Told from time to time how far the import is. `size` is the bytes of the file, or 0 where that is not known. */
+  readonly progress?: ((progress: ImportProgress) => Effect.Effect<void>) | undefined
+  readonly size?: number | undefined
+}
 
 /**
  * A trace being imported. `events` can be run once, in constant memory; `census` says what was read so far, and is
@@ -35,22 +49,17 @@ export interface ImportedTrace {
 }
 
 /**
- * Imports the trace in the file `path`: an ftrace text, or one that gzip compressed.
+ * Imports the trace in the file `path`: a text in one of the {@link FORMATS}, or one that gzip or zstd compressed.
  *
  * Fails with {@link TraceError}, before the first event or within the stream, where the file cannot be read or is no
- * such text. A line that cannot be read is no failure: the census counts it.
+ * such text, or an option cannot be understood. A line that cannot be read is no failure: the census counts it.
  *
  * @category importing
  * @since 0.1.0
  */
-export const importTrace = Effect.fn("trace.importTrace")(function*(path: string) {
-  const fs = yield* FileSystem.FileSystem
-  const bytes = fs.stream(path, { chunkSize: PIECE }).pipe(
-    Stream.mapError((error) =>
-      new TraceError({ file: path, problem: "unreadable", expected: `a file: ${oneLine(error.message)}` })
-    )
-  )
-  return importBytes(path, bytes)
+export const importTrace = Effect.fn("trace.importTrace")(function*(path: string, options: ImportOptions = {}) {
+  const { bytes, size } = yield* bytesOfFile(path)
+  return importBytes(path, bytes, { size, ...options })
 })
 
 /**
@@ -59,120 +68,44 @@ export const importTrace = Effect.fn("trace.importTrace")(function*(path: string
  * @category importing
  * @since 0.1.0
  */
-export const importBytes = (file: string, bytes: Stream.Stream<Uint8Array, TraceError>): ImportedTrace => {
-  const reader = makeReader(file)
+export const importBytes = (
+  file: string,
+  bytes: Stream.Stream<Uint8Array, TraceError>,
+  options: ImportOptions = {}
+): ImportedTrace => {
+  const counter = new Counter()
+  let reader: Reader | undefined
+
+  const open = ({ bareHex, format }: Recognised): Effect.Effect<Reader, TraceError> =>
+    Effect.map(mapsOf(file, options.maps), (maps) => {
+      reader = makeReader(file, format, counter, { maps, bareHex, offset: options.offset })
+      return reader
+    })
+
   return {
-    events: measured(bytes, reader).pipe(
-      decompressed(file),
-      readBy(file, reader)
-    ),
-    census: Effect.sync(() => reader.census())
+    events: textOf(file, bytes, [counter], options).pipe(readBy(file, open, options.mail)),
+    census: Effect.sync(() => reader === undefined ? counter.take(file, []) : reader.census())
   }
 }
 
-const oneLine = (text: string): string => text.replaceAll(/\s+/g, " ")
-
-/** Counts the bytes as they were given, and takes their hash. */
-const measured = (bytes: Stream.Stream<Uint8Array, TraceError>, reader: Reader) =>
-  Stream.suspend(() => {
-    const hash = createHash("sha256")
-    return bytes.pipe(
-      Stream.map((piece) => {
-        reader.counter.bytes += piece.length
-        hash.update(piece)
-        return piece
-      }),
-      Stream.onEnd(Effect.sync(() => {
-        reader.counter.sha256 = hash.digest("hex")
-      }))
-    )
-  })
-
-/** Decompresses what begins as a gzip file does. */
-const decompressed = (file: string) => (bytes: Stream.Stream<Uint8Array, TraceError>) =>
-  Stream.unwrap(Effect.gen(function*() {
-    const pull = yield* Stream.toPull(bytes)
-    const head: Array<Uint8Array> = []
-    let more = true
-    while (more && lengthOf(head) < GZIP_MAGIC_BYTES) {
-      more = yield* pull.pipe(
-        Effect.map((pieces) => head.push(...pieces) > 0),
-        Pull.catchDone(() => Effect.succeed(false))
+/** Looks at the first bytes, then reads them and all that follow in the format they are in. */
+const readBy =
+  (file: string, open: (found: Recognised) => Effect.Effect<Reader, TraceError>, mail: boolean | undefined) =>
+  (text: Stream.Stream<Uint8Array, TraceError>): Stream.Stream<NewEvent<Event>, TraceError> =>
+    Stream.unwrap(Effect.gen(function*() {
+      const { first, found, rest } = yield* recognised(file, text, mail)
+      const reader = yield* open(found)
+      return Stream.make(first).pipe(
+        Stream.concat(rest),
+        Stream.map((piece) => reader.push(piece)),
+        Stream.concat(Stream.fromEffect(Effect.suspend(() => finish(file, reader)))),
+        Stream.filter((events): events is readonly [NewEvent<Event>, ...Array<NewEvent<Event>>] => events.length > 0),
+        Stream.flattenArray
       )
-    }
-    const rest = more ? Stream.fromPull(Effect.succeed(pull)) : Stream.empty
-    const all = Stream.concat(Stream.fromArray(head), rest)
-    return isGzip(join(head)) ? yield* gunzip(file, all) : all
-  }))
-
-const GZIP_MAGIC_BYTES = 2
-
-const lengthOf = (pieces: ReadonlyArray<Uint8Array>): number => pieces.reduce((sum, piece) => sum + piece.length, 0)
-
-const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
-  if (pieces.length === 1) return pieces[0]!
-  const joined = new Uint8Array(lengthOf(pieces))
-  let at = 0
-  for (const piece of pieces) {
-    joined.set(piece, at)
-    at += piece.length
-  }
-  return joined
-}
-
-const gunzip = Effect.fnUntraced(function*(file: string, bytes: Stream.Stream<Uint8Array, TraceError>) {
-  const compressed = yield* Stream.toReadableStreamEffect(bytes)
-  const inflater = new DecompressionStream("gzip") as ReadableWritablePair<Uint8Array, Uint8Array>
-  return Stream.fromReadableStream({
-    evaluate: () => compressed.pipeThrough(inflater),
-    onError: (error) =>
-      error instanceof TraceError
-        ? error
-        : new TraceError({ file, problem: "damaged", expected: `a whole gzip file: ${inflateProblem(error)}` })
-  })
-})
-
-/** What zlib says stands in the cause of a TypeError. */
-const inflateProblem = (error: unknown): string => {
-  const cause = error instanceof Error ? error.cause ?? error : error
-  return oneLine(cause instanceof Error ? cause.message : String(cause))
-}
-
-/** Stands for the end of the bytes. */
-const END = undefined
-
-/** Looks at the first bytes, then reads them and all that follow. */
-const readBy = (file: string, reader: Reader) => (bytes: Stream.Stream<Uint8Array, TraceError>) => {
-  let sniffed: Array<Uint8Array> | undefined = []
-
-  const step = (piece: Uint8Array | undefined): Effect.Effect<ReadonlyArray<NewEvent<Event>>, TraceError> => {
-    if (sniffed === undefined) return piece === END ? finish(file, reader) : Effect.succeed(reader.push(piece))
-    if (piece !== END) sniffed.push(piece)
-    if (piece !== END && lengthOf(sniffed) < SNIFFED_BYTES) return Effect.succeed([])
-    const first = join(sniffed)
-    const refusal = refuse(file, first.subarray(0, SNIFFED_BYTES), piece === END)
-    if (refusal !== undefined) return Effect.fail(new TraceError({ file, ...refusal }))
-    sniffed = undefined
-    const events = reader.push(first)
-    return piece === END ? Effect.map(finish(file, reader), (last) => [...events, ...last]) : Effect.succeed(events)
-  }
-
-  return Stream.concat(bytes, Stream.make(END)).pipe(
-    Stream.mapEffect(step),
-    Stream.filter((events): events is readonly [NewEvent<Event>, ...Array<NewEvent<Event>>] => events.length > 0),
-    Stream.flattenArray
-  )
-}
+    }))
 
 /** The bytes are at their end: they should have held a record. */
 const finish = (file: string, reader: Reader): Effect.Effect<ReadonlyArray<NewEvent<Event>>, TraceError> => {
   const last = reader.end()
-  if (reader.counter.parsed > 0 || reader.counter.markers > 0) return Effect.succeed(last)
-  return Effect.fail(new TraceError({ file, ...nothingIn(reader.census()) }))
-}
-
-const nothingIn = (census: Census) => {
-  const worst = census.rejected.toSorted((a, b) => b.count - a.count)[0]
-  const why = worst === undefined ? "" : `; ${worst.count} of ${census.lines} lines have ${worst.reason}`
-  return { problem: "unrecognised" as const, line: worst?.lines[0] ?? 1, expected: `a record of ftrace${why}` }
+  return Effect.as(expectRecords(file, reader.census()), last)
 }

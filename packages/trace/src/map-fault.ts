@@ -7,7 +7,7 @@ import { NO_PFN } from "@pfnscope/protocol"
 import type { Task } from "./cast.ts"
 import { F } from "./fields.ts"
 import { lookedUp } from "./map-gpc.ts"
-import { hvaField, pfnField, vmOf, write } from "./writer.ts"
+import { boolField, boundField, hvaField, pfnField, pointerField, vmOf, write } from "./writer.ts"
 import type { Writer } from "./writer.ts"
 
 /** Return of hva_to_pfn: outside a refresh it is a vCPU's fault that looks a frame up. */
@@ -47,7 +47,7 @@ export const pfStaleRet = (w: Writer, task: Task): boolean => {
   const corr = write(w, vm.stream, "inferred", { _tag: "Snapshotted", thread, seq: fault.snap }, w.seq + 1)
   const inProgress = fault.inProgress > 0 && fault.inHull
   const reason = inProgress ? "in-progress" : fault.seq !== fault.snap ? "seq" : "none"
-  const stale = w.fields.signed(F.ret) !== 0
+  const stale = boolField(w.fields, F.ret)
   const covering = new Set(vm.zaps.filter((z) => z.start <= fault.gfn && fault.gfn < z.end).map((z) => z.thread)).size
   const test = { reason, met: stale, inFlight: fault.inProgress, covering } as const
   const tested = write(w, vm.stream, "observed", { _tag: "RetryTested", thread, ...test }, corr, corr)
@@ -56,5 +56,19 @@ export const pfStaleRet = (w: Writer, task: Task): boolean => {
     : { _tag: "GuestFaulted", thread, gfn: fault.gfn, pfn: task.resolved } as const
   write(w, vm.stream, "observed", data, corr, tested)
   task.resolved = NO_PFN
+  return true
+}
+
+/** What a probe somewhere in the fault path saw. Which VM it is of is not told: only the vCPU is. */
+export const faultState = (w: Writer, task: Task): boolean => {
+  const f = w.fields
+  const seq = f.signed(F.seq)
+  const inProgress = f.signed(F.in_prog)
+  const told = f.has(F.seq) && f.has(F.in_prog) && f.has(F.start) && f.has(F.end)
+  if (!told || !Number.isSafeInteger(seq) || !Number.isSafeInteger(inProgress)) return false
+  const vcpu = f.has(F.vcpu) ? pointerField(f, F.vcpu) : ""
+  const hull = { start: boundField(f, F.start), end: boundField(f, F.end) }
+  const seen = { vcpu, seq, inProgress, ...hull, repeat: w.line.repeat }
+  write(w, vmOf(w, task).stream, "observed", { _tag: "FaultStateSeen", thread: task.thread, ...seen })
   return true
 }

@@ -9,7 +9,7 @@ import { anyVm, vmOfKvm } from "./cast.ts"
 import type { Cache, Refresh, Task, Vm } from "./cast.ts"
 import { F } from "./fields.ts"
 import { blamed } from "./map-notifier.ts"
-import { cacheOf, generationField, gpaField, hvaField, pfnField, vmOf, write } from "./writer.ts"
+import { boolField, cacheOf, generationField, gpaField, hvaField, intField, pfnField, vmOf, write } from "./writer.ts"
 import type { Writer } from "./writer.ts"
 
 const vmOfCache = (w: Writer, task: Task, cache: Cache): Vm => {
@@ -32,17 +32,25 @@ export const refresh = (w: Writer, task: Task): boolean => {
   if (cache === undefined) return false
   const f = w.fields
   vmOfCache(w, task, cache)
-  const gpa = gpaField(f, F.gpa)
+  const gpa = f.has(F.gpa) ? gpaField(f, F.gpa) : cache.gpa
   const generation = generationField(f, F.slots_gen)
   const given = hvaField(f, F.uhva_arg)
-  cache.moved = gpa !== gpaField(f, F.old_gpa) || (gpa !== INVALID_GPA && generation !== generationField(f, F.gen)) ||
+  cache.moved = (f.has(F.old_gpa) && gpa !== gpaField(f, F.old_gpa)) ||
+    (gpa !== INVALID_GPA && generation !== generationField(f, F.gen)) ||
     (given > 0 && given !== hvaField(f, F.old_uhva))
   cache.gpa = gpa
   cache.generation = generation
   if (!cache.moved && cache.uhva === undefined) cache.untold = hvaField(f, F.old_uhva)
+  const isTold = !w.cast.innerRefresh && task.refreshing === cache
+  w.cast.innerRefresh = true
+  if (isTold) return true
   const uhva = gpa === INVALID_GPA ? given : KVM_HVA_ERR_BAD
   const data = { _tag: "RefreshEntered", thread: task.thread, gpc: cache.id, gpa, uhva } as const
-  const seq = write(w, cache.stream, "observed", data, w.seq + 1, task.call?.seq)
+  beginRefresh(task, cache, write(w, cache.stream, "observed", data, w.seq + 1, task.call?.seq))
+  return true
+}
+
+const beginRefresh = (task: Task, cache: Cache, seq: number): void => {
   task.refreshing = cache
   cache.refresh = {
     seq,
@@ -55,8 +63,33 @@ export const refresh = (w: Writer, task: Task): boolean => {
     sequenceChanged: false,
     done: false
   }
+}
+
+/**
+ * Entry of kvm_gpc_refresh, where nothing is recorded of what it calls: the refresh begins with the wait for
+ * refresh_lock. The probe may show the address that the cache has so far, which most refreshes keep.
+ */
+export const wholeRefresh = (w: Writer, task: Task): boolean => {
+  const cache = cacheOf(w, task)
+  if (cache === undefined) return false
+  if (w.cast.innerRefresh) return true
+  const f = w.fields
+  vmOfCache(w, task, cache)
+  const uhva = cache.gpa === INVALID_GPA && cache.uhva !== undefined ? cache.uhva : KVM_HVA_ERR_BAD
+  const data = { _tag: "RefreshEntered", thread: task.thread, gpc: cache.id, gpa: cache.gpa, uhva } as const
+  beginRefresh(task, cache, write(w, cache.stream, "observed", data, w.seq + 1, task.call?.seq))
+  cache.moved = false
+  if (!f.has(F.uhva) || hvaField(f, F.uhva) === KVM_HVA_ERR_BAD || hvaField(f, F.uhva) === cache.uhva) return true
+  cache.uhva = hvaField(f, F.uhva)
+  const address = { gpa: cache.gpa, uhva: cache.uhva, generation: cache.generation }
+  const translated = { _tag: "Translated", thread: task.thread, gpc: cache.id, ...address } as const
+  write(w, cache.stream, "inferred", translated, cache.refresh?.seq)
   return true
 }
+
+/** Return of kvm_gpc_refresh: what it calls has returned before, where that is recorded. */
+export const wholeRefreshRet = (w: Writer, task: Task): boolean =>
+  w.cast.innerRefresh || (task.refreshing === undefined && !w.fields.has(F.gpc)) || refreshRet(w, task)
 
 /** Tells the cache's address where it is new. */
 const translate = (w: Writer, task: Task, cache: Cache): void => {
@@ -232,7 +265,7 @@ const keep = (w: Writer, task: Task, cache: Cache, how: "observed" | "inferred")
 export const refreshRet = (w: Writer, task: Task): boolean => {
   const cache = cacheOf(w, task) ?? task.refreshing
   if (cache === undefined) return false
-  const ret = w.fields.signed(F.ret)
+  const ret = intField(w.fields, F.ret)
   const run = cache.refresh
   if (run !== undefined && !run.done) {
     if (ret < 0) fail(w, task, cache, "inferred", ret)
@@ -256,7 +289,7 @@ export const check = (w: Writer, task: Task): boolean => {
   const cache = cacheOf(w, task) ?? task.checking
   task.checking = undefined
   if (cache === undefined || !w.fields.has(F.ret)) return false
-  const ok = w.fields.signed(F.ret) !== 0
+  const ok = boolField(w.fields, F.ret)
   write(w, cache.stream, "observed", { _tag: "Checked", thread: task.thread, gpc: cache.id, ok })
   return true
 }
@@ -284,7 +317,7 @@ export const activate = (w: Writer, task: Task): boolean => {
 /** Return of the activation. */
 export const activateRet = (w: Writer, task: Task): boolean => {
   task.changing = undefined
-  write(w, task.stream, "observed", { _tag: "Returned", thread: task.thread, ret: w.fields.signed(F.ret) })
+  write(w, task.stream, "observed", { _tag: "Returned", thread: task.thread, ret: intField(w.fields, F.ret) })
   return true
 }
 

@@ -15,7 +15,7 @@ import type { Writer } from "./writer.ts"
 export const invStart = (w: Writer, task: Task): boolean => {
   const f = w.fields
   if (!f.has(F.start) || !f.has(F.end)) return false
-  w.probed = true
+  w.cast.probed = true
   callStart(w, task, vmOf(w, task), NOTIFIER_EVENTS[f.signed(F.event)] ?? "UNMAP")
   return true
 }
@@ -30,7 +30,7 @@ const callStart = (w: Writer, task: Task, vm: Vm, event: (typeof NOTIFIER_EVENTS
 /** Just after `mn_active_invalidate_count++`. */
 export const invInc = (w: Writer, task: Task): boolean => {
   if (!w.fields.has(F.active)) return false
-  w.probed = true
+  w.cast.probed = true
   const data = { _tag: "CountIncremented", thread: task.thread, count: w.fields.signed(F.active) } as const
   writeRange(w, vmOf(w, task).stream, "observed", data, openRange(w, task)?.started.seq)
   return true
@@ -97,7 +97,7 @@ export const invStartRet = (w: Writer, task: Task): boolean => {
 export const invEnd = (w: Writer, task: Task): boolean => {
   const f = w.fields
   if (!f.has(F.start) || !f.has(F.end)) return false
-  w.probed = true
+  w.cast.probed = true
   const start = boundField(f, F.start)
   const end = boundField(f, F.end)
   const vm = vmOf(w, task).stream
@@ -113,7 +113,7 @@ const rangeToEnd = (w: Writer, task: Task, vm: string, start: number, end: numbe
   )
 
 /** The invalidation of a task that range_end is at work on. */
-const endingRange = (w: Writer, task: Task): OpenRange | undefined =>
+export const endingRange = (w: Writer, task: Task): OpenRange | undefined =>
   w.ranges.byThread.get(task.thread)?.findLast((range) => range.ended !== undefined)
 
 /** kvm_mmu_invalidate_end, just before `mmu_invalidate_seq++` and `mmu_invalidate_in_progress--`. */
@@ -132,7 +132,7 @@ export const mmuInvalEnd = (w: Writer, task: Task): boolean => {
 export const invDec = (w: Writer, task: Task): boolean => {
   const f = w.fields
   if (!f.has(F.active)) return false
-  w.probed = true
+  w.cast.probed = true
   const vm = vmOf(w, task)
   const corr = endingRange(w, task)?.started.seq
   if (f.has(F.gseq)) {
@@ -159,16 +159,19 @@ export const invEndRet = (w: Writer, task: Task): boolean => {
  */
 export const kvmUnmapHvaRange = (w: Writer, task: Task): boolean => {
   const f = w.fields
-  if (w.probed) return true
+  if (w.cast.probed) return true
   if (!f.has(F.start) || !f.has(F.end)) return false
-  endInferred(w, task)
+  const { graph } = task
+  if (graph.inStart && graph.started !== undefined) return true
+  if (!w.cast.endsShown) endInferred(w, task)
   const vm = vmOf(w, task)
   callStart(w, task, vm, "UNMAP")
   const range = openRange(w, task)!
   const count = rangesOf(w.ranges, vm.stream).counted + 1
   const incremented = { _tag: "CountIncremented", thread: task.thread, count } as const
   writeRange(w, vm.stream, "inferred", incremented, range.started.seq, range.started.seq)
-  task.untilReturn = range
+  if (!w.cast.endsShown) task.untilReturn = range
+  if (graph.inStart) graph.started = range
   return true
 }
 
@@ -177,13 +180,24 @@ export const endInferred = (w: Writer, task: Task): void => {
   const range = task.untilReturn
   if (range === undefined) return
   task.untilReturn = undefined
-  if (range.ended !== undefined || w.probed) return
-  const corr = range.started.seq
+  if (range.ended !== undefined || w.cast.probed) return
+  callEnd(w, task, range)
+  returnEnd(w, task, range)
+}
+
+/** range_end is called for a range that the record does not name. */
+export const callEnd = (w: Writer, task: Task, range: OpenRange): void => {
+  const bounds = { thread: task.thread, start: range.start, end: range.end }
+  writeRange(w, range.vm, "inferred", { _tag: "EndCalled", ...bounds }, range.started.seq)
+}
+
+/** That range_end is over: the count was lowered within it. */
+export const returnEnd = (w: Writer, task: Task, range: OpenRange): void => {
   const bounds = { thread: task.thread, start: range.start, end: range.end }
   const count = Math.max(0, rangesOf(w.ranges, range.vm).counted - 1)
-  writeRange(w, range.vm, "inferred", { _tag: "EndCalled", ...bounds }, corr)
-  writeRange(w, range.vm, "inferred", { _tag: "CountDecremented", thread: task.thread, count }, corr)
-  writeRange(w, range.vm, "inferred", { _tag: "EndReturned", ...bounds }, corr)
+  const lowered = { _tag: "CountDecremented", thread: task.thread, count } as const
+  writeRange(w, range.vm, "inferred", lowered, range.started.seq)
+  writeRange(w, range.vm, "inferred", { _tag: "EndReturned", ...bounds }, range.started.seq)
 }
 
 /** The increment that keeps a refresh of `hva` waiting: of a range that holds it, or else of the oldest in flight. */

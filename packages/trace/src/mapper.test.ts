@@ -3,6 +3,7 @@ import type { NewEvent } from "@pfnscope/journal"
 import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { ftrace } from "./ftrace.ts"
 import { importBytes } from "./import.ts"
 import { makeReader } from "./reader.ts"
 import { reportOfTrace } from "./report.ts"
@@ -26,7 +27,7 @@ const textOf = (lines: ReadonlyArray<string>): Uint8Array =>
   )
 
 const map = (...lines: ReadonlyArray<string>): ReadonlyArray<NewEvent<Event>> => {
-  const reader = makeReader("t")
+  const reader = makeReader("t", ftrace)
   return [...reader.push(textOf(lines)), ...reader.end()]
 }
 

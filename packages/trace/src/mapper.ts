@@ -9,20 +9,22 @@
  *
  * @since 0.1.0
  */
-import type { NewEvent } from "@pfnscope/journal"
 import { noneInFlight } from "@pfnscope/projections"
-import type { Event } from "@pfnscope/protocol"
-import { addTask, commOf, emptyCast, isRenamed } from "./cast.ts"
-import type { Task } from "./cast.ts"
+import { addTask, commOf, isRenamed, makeCasts } from "./cast.ts"
+import type { Cast, Task } from "./cast.ts"
 import type { Counter } from "./census.ts"
 import { F, makeFields } from "./fields.ts"
-import type { FtraceLine } from "./ftrace.ts"
+import type { Spelling } from "./fields.ts"
+import type { TraceLine } from "./format.ts"
 import * as fault from "./map-fault.ts"
 import * as gpc from "./map-gpc.ts"
+import * as graph from "./map-graph.ts"
 import * as memslot from "./map-memslot.ts"
 import * as notifier from "./map-notifier.ts"
 import { entered, left, SYSCALLS } from "./map-syscall.ts"
-import { decode, makeNumbering } from "./text.ts"
+import { NO_MAPS } from "./maps.ts"
+import type { Maps } from "./maps.ts"
+import { bytesOf, decode, makeNumbering } from "./text.ts"
 import { write } from "./writer.ts"
 import type { Writer } from "./writer.ts"
 
@@ -64,7 +66,10 @@ const PROBES: Readonly<Record<string, Handler>> = {
   swap_publish: memslot.swapPublish,
   swap_slots_ret: memslot.swapSlotsRet,
   pf_stale: fault.pfStale,
-  pf_stale_ret: fault.pfStaleRet
+  pf_stale_ret: fault.pfStaleRet,
+  kvm_gpc_refresh: gpc.wholeRefresh,
+  kvm_gpc_refresh_ret: gpc.wholeRefreshRet,
+  fault_state: fault.faultState
 }
 
 const pairs = (handler: Handler): Handler => (w, task) => {
@@ -77,9 +82,28 @@ const args = (handler: Handler): Handler => (w, task) => {
   return handler(w, task)
 }
 
-/** `-> 0x0`: what a syscall returned, read as if it were a field. */
+const EQUALS = 61
+const COLON = 58
+
+/** `sys_enter_NAME: start: 0x…, len_in: 0x…`, or the same as pairs (the option fields, trace-cmd's -R). */
+const argsOrPairs = (handler: Handler): Handler => (w, task) => {
+  const { bodyFrom, bodyTo, bytes } = w.line
+  let i = bodyFrom
+  while (i < bodyTo && bytes[i] !== EQUALS && bytes[i] !== COLON) i++
+  if (bytes[i] === EQUALS && i < bodyTo) w.fields.readPairs(bytes, bodyFrom, bodyTo)
+  else w.fields.readArguments(bytes, bodyFrom, bodyTo)
+  return handler(w, task)
+}
+
+/** What a syscall returned: `0x0`, `-12`, or `ret=0x0 (0)` as a pair. */
 const returned: Handler = (w, task) => {
-  const text = decode(w.line.bytes, w.line.bodyFrom, w.line.bodyTo)
+  const { bodyFrom, bodyTo, bytes } = w.line
+  const text = decode(bytes, bodyFrom, bodyTo)
+  if (text.includes("=")) {
+    w.fields.readPairs(bytes, bodyFrom, bodyTo)
+    return left(w, task, w.fields.signed(F.ret))
+  }
+  if (/^-\d{1,15}$/.test(text)) return left(w, task, Number(text))
   const ret = /^(0x)?[0-9a-f]{1,16}$/.test(text)
     ? BigInt.asIntN(64, BigInt(text.startsWith("0x") ? text : `0x${text}`))
     : 0n
@@ -88,7 +112,7 @@ const returned: Handler = (w, task) => {
 
 /** `mmu notifier unmap range: 0x… -- 0x…`, or the same as fields. */
 const unmapRange: Handler = (w, task) => {
-  if (w.probed) return true
+  if (w.cast.probed) return true
   const { bytes, bodyFrom, bodyTo } = w.line
   w.fields.readPairs(bytes, bodyFrom, bodyTo)
   if (!w.fields.has(F.start)) {
@@ -128,6 +152,12 @@ const tables = () => {
   for (const syscall of SYSCALLS) {
     enter.set(`sys_${syscall.name}`, args(entered(syscall)))
     exit.set(`sys_${syscall.name}`, returned)
+    event.set(`sys_enter_${syscall.name}`, argsOrPairs(entered(syscall)))
+    event.set(`sys_exit_${syscall.name}`, returned)
+  }
+  for (const [name, { entered, left }] of Object.entries(graph.FUNCTIONS)) {
+    enter.set(name, pairs(entered))
+    exit.set(name, pairs(left))
   }
   return { event, enter, exit }
 }
@@ -136,17 +166,33 @@ const tables = () => {
 const MOST_NAMES = 4096
 const OTHER = "(other)"
 
+/** The names that an event can be mapped to. */
+export const PROBE_NAMES: ReadonlyArray<string> = [...Object.keys(PROBES), ...Object.keys(BARE)]
+
+const RECORDED = makeNumbering([
+  ...PROBE_NAMES,
+  ...SYSCALLS.flatMap(({ name }) => [`sys_enter_${name}`, `sys_exit_${name}`])
+])
+
+/** Whether a word is the name of an event that the mapping knows. */
+export const isRecorded = (bytes: Uint8Array, from: number, to: number): boolean => RECORDED.find(bytes, from, to) >= 0
+
+/** Whether a function is one whose calls the mapping knows. */
+export const isGraphed = (name: string): boolean => Object.hasOwn(graph.FUNCTIONS, name)
+
 /** Turns records into events. */
 export interface Mapper {
   readonly writer: Writer
-  /** Maps the record that `writer.line` holds. */
-  readonly record: (count: Counter) => void
-  /** The names of the records so far, and how many of each. */
+  /** Maps the record that `writer.line` holds, and gives the task that made it. */
+  readonly record: (count: Counter) => Task
+  /** Who is on a machine, by its name. */
+  readonly casts: (machine: string) => Cast
+  /** The names of the records so far, by their number. */
   readonly names: ReadonlyArray<string>
-  readonly counts: ReadonlyArray<number>
 }
 
-export const makeMapper = (file: string, line: FtraceLine): Mapper => {
+/** Maps the records in `line`. */
+export const makeMapper = (line: TraceLine, maps: Maps = NO_MAPS): Mapper => {
   const numbering = makeNumbering([OTHER])
   const handlers = {
     event: [] as Array<Handler | undefined>,
@@ -154,19 +200,17 @@ export const makeMapper = (file: string, line: FtraceLine): Mapper => {
     exit: [] as Array<Handler | undefined>
   }
   const byName = tables()
-  const counts: Array<number> = []
+  const casts = makeCasts()
   const writer: Writer = {
-    file,
-    cast: emptyCast(),
+    file: "",
+    cast: casts(""),
     ranges: noneInFlight(),
     fields: makeFields(),
     line,
     out: [],
     seq: 0,
     t: 0,
-    lineNumber: 0,
-    src: undefined,
-    probed: false
+    src: undefined
   }
 
   const numberOf = (): number => {
@@ -175,24 +219,40 @@ export const makeMapper = (file: string, line: FtraceLine): Mapper => {
     if (numbering.texts.length >= MOST_NAMES) return 0
     const number = numbering.of(line.bytes, line.nameFrom, line.nameTo)
     const name = numbering.texts[number]!
-    for (const form of ["event", "enter", "exit"] as const) handlers[form][number] = byName[form].get(name)
+    const renamed = maps.fields(name)
+    for (const form of ["event", "enter", "exit"] as const) {
+      const handler = byName[form].get(name) ?? byName[form].get(maps.probe(name))
+      handlers[form][number] = renamed === undefined || handler === undefined ? handler : renaming(renamed, handler)
+    }
     return number
   }
 
-  const record = (count: Counter): void => {
+  const record = (count: Counter): Task => {
     const number = numberOf()
-    counts[number] = (counts[number] ?? 0) + 1
-    const task = taskOf(writer)
+    count.records[number] = (count.records[number] ?? 0) + 1
+    const task = runnerOf(writer)
+    const before = writer.seq
     const handler = handlers[line.form][number]
-    if (handler === undefined || !handler(writer, task)) count.leave(numbering.texts[number]!)
+    if (handler === undefined || !handler(writer, task)) count.leave(numbering.texts[number]!, line.number)
+    task.said = writer.seq > before ? writer.seq : 0
+    return task
   }
 
-  return { writer, record, names: numbering.texts, counts }
+  return { writer, record, casts, names: numbering.texts }
+}
+
+/** A handler of an event whose fields have other names. */
+const renaming = (renamed: ReadonlyArray<Spelling>, handler: Handler): Handler => (w, task) => {
+  w.fields.renamed = renamed
+  const said = handler(w, task)
+  w.fields.renamed = undefined
+  return said
 }
 
 /** The task of the record; one that is new, or has another name, is announced. */
-const taskOf = (w: Writer): Task => {
-  const { bytes, commFrom, commTo, pid } = w.line
+const runnerOf = (w: Writer): Task => {
+  const { bytes, commFrom, commTo, cpu, pid } = w.line
+  if (pid < 0) return cpu < 0 ? w.cast.nobody : laneOf(w)
   const known = w.cast.tasks.get(pid)
   if (known !== undefined) {
     if (!isRenamed(known, bytes, commFrom, commTo)) return known
@@ -205,13 +265,24 @@ const taskOf = (w: Writer): Task => {
   return task
 }
 
-const announce = (w: Writer, task: Task): void => {
-  write(w, task.stream, "observed", { _tag: "TaskSeen", thread: task.thread, comm: commOf(task), pid: task.pid })
+/** The CPU of the record, in place of the task that the text does not show. */
+const laneOf = (w: Writer): Task => {
+  const { cpu } = w.line
+  const known = w.cast.tasks.get(NO_TASK - cpu)
+  if (known !== undefined) return known
+  const lane = addTask(w.cast, NO_TASK - cpu, bytesOf(`cpu ${cpu}`))
+  announce(w, lane)
+  return lane
 }
 
-/** Events that were written since the last call. */
-export const drain = (w: Writer): Array<NewEvent<Event>> => {
-  const out = w.out
-  w.out = []
-  return out
+/** Below every pid, and no CPU's number below. */
+const NO_TASK = -2
+
+const announce = (w: Writer, task: Task): void => {
+  write(w, task.stream, "observed", {
+    _tag: "TaskSeen",
+    thread: task.thread,
+    comm: commOf(task),
+    pid: Math.max(-1, task.pid)
+  })
 }

@@ -1,5 +1,5 @@
 /**
- * Reads the bytes of an ftrace text: pieces in, events out, every line counted.
+ * Reads the bytes of a trace text in one format: pieces in, events out, every line counted.
  *
  * Hot: no Effect below this. Measured from a plain file of 170 bytes a line to events, on one core: a million lines a
  * second.
@@ -10,129 +10,126 @@ import type { NewEvent } from "@pfnscope/journal"
 import type { Event } from "@pfnscope/protocol"
 import { Counter } from "./census.ts"
 import type { Census } from "./census.ts"
-import { emptyLine, isStackFrame, readFtraceLine, readMarker, readOverwritten } from "./ftrace.ts"
-import type { Loss } from "./ftrace.ts"
+import { COMMENT, emptyLine, rejected } from "./format.ts"
+import type { Format, Reading, TraceLine } from "./format.ts"
+import { isBlank } from "./formats.ts"
 import { makeLineCutter } from "./lines.ts"
-import { drain, makeMapper } from "./mapper.ts"
-import { bytesOf, startsWith } from "./text.ts"
-import { write } from "./writer.ts"
+import type { Maps } from "./maps.ts"
+import { makeRecorder } from "./recorder.ts"
 
-const HASH = 35
-const TRACER = bytesOf("# tracer: ")
+const NUL = rejected("a NUL byte")
+const TOO_LONG = rejected("longer than 64 KiB")
+const CUT_OFF = rejected("cut off: the text ends in it")
 
-/** The highest number of seconds (or 10^9 ticks) whose nanoseconds are exact: 104 days. */
-const EXACT_SECONDS = 9_007_198
+const NANOS = 1_000_000_000
 
-/** How far before the first time an exact time can still be told, in seconds. */
-const SLACK_SECONDS = 3600
+/** A text that is read: its bytes go in, what each line is comes out. */
+export interface TextReader {
+  readonly push: (bytes: Uint8Array) => void
+  /** The text ends. */
+  readonly end: () => void
+}
 
-const NO_THREAD = -1
-const ANY_CPU = -1
+/**
+ * Reads the lines of a text in `format` into `line`, and tells `on` what each is. `offset` ns are added to every time. The
+ * counter is told of every line; what the line is counted as is for `on` to say.
+ */
+export const makeTextReader = (
+  format: Format,
+  line: TraceLine,
+  counter: Counter,
+  offset: number,
+  on: (reading: Reading) => void
+): TextReader => {
+  const lines = format.open()
+  let hasNul = false
+  counter.format = format.name
+
+  const tellShifted = (reading: Reading): void => {
+    if (reading.kind === "record" || reading.kind === "again") shift(line, offset)
+    on(reading)
+  }
+
+  const tell = offset === 0 ? on : tellShifted
+
+  const tellMore = (): void => {
+    for (let next = lines.more?.(line); next !== undefined; next = lines.more?.(line)) tell(next)
+  }
+
+  const onLine = (bytes: Uint8Array, from: number, to: number): void => {
+    line.number = ++counter.lines
+    if (isBlank(bytes, from, to)) return on(COMMENT)
+    // A NUL may stand in the part of a line that an earlier piece began: once seen, every line is looked at.
+    if (hasNul && bytes.subarray(from, to).includes(0)) return on(NUL)
+    tell(lines.read(bytes, from, to, line))
+    if (lines.more !== undefined) tellMore()
+    if (lines.moved !== undefined) counter.moved = lines.moved()
+  }
+
+  const cutter = makeLineCutter(onLine, (kind) => {
+    line.number = ++counter.lines
+    on(kind === "too long" ? TOO_LONG : CUT_OFF)
+  })
+
+  return {
+    push: (bytes) => {
+      hasNul = hasNul || bytes.includes(0)
+      cutter.push(bytes)
+    },
+    end: () => {
+      cutter.end()
+      lines.end?.()
+      tellMore()
+    }
+  }
+}
+
+/** Adds `offset` ns to the time of a line; both parts stay exact. */
+const shift = (line: TraceLine, offset: number): void => {
+  const nanos = line.nanos + (offset % NANOS)
+  const carry = Math.floor(nanos / NANOS)
+  line.seconds += Math.trunc(offset / NANOS) + carry
+  line.nanos = nanos - carry * NANOS
+}
 
 export interface Reader {
   /** Reads a piece of the text; gives the events that became complete. */
   readonly push: (bytes: Uint8Array) => ReadonlyArray<NewEvent<Event>>
   /** The text ends. */
   readonly end: () => ReadonlyArray<NewEvent<Event>>
-  readonly counter: Counter
   readonly census: () => Census
 }
 
-export const makeReader = (file: string): Reader => {
-  const counter = new Counter()
-  const line = emptyLine()
-  const mapper = makeMapper(file, line)
-  const w = mapper.writer
-  let hasHeader = false
-  let hasFractions = false
-  let hasNul = false
-
-  const lose = (loss: Loss): void => {
-    counter.lose(loss.cpu, loss.count)
-    write(w, "audit/0", "observed", { _tag: "EventsLost", thread: NO_THREAD, cpu: loss.cpu, count: loss.count })
-  }
-
-  /** Sets the time of the record; false where it cannot be told exactly. */
-  const setTime = (): boolean => {
-    if (counter.parsed === 0) {
-      counter.clock = line.digits === 0 ? "ticks" : "time"
-      if (line.seconds > EXACT_SECONDS - SLACK_SECONDS) startLate(line.seconds - SLACK_SECONDS)
-    }
-    if (line.digits !== 0) hasFractions = true
-    const seconds = line.seconds - counter.origin
-    if (seconds < 0 || seconds > EXACT_SECONDS) return false
-    const t = seconds * 1_000_000_000 + line.nanos
-    const back = w.t - t
-    w.t = t
-    if (back > 0) write(w, "audit/0", "observed", { _tag: "ClockStepped", thread: NO_THREAD, back })
-    return true
-  }
-
-  const startLate = (origin: number): void => {
-    counter.origin = origin
-    const text = `${origin} s were taken off every time`
-    write(w, "audit/0", "inferred", { _tag: "Noted", thread: NO_THREAD, text })
-  }
-
-  const onComment = (bytes: Uint8Array, from: number, to: number): void => {
-    const loss = readMarker(bytes, from, to)
-    if (loss !== undefined) {
-      counter.markers++
-      return lose(loss)
-    }
-    counter.comments++
-    if (startsWith(bytes, from, to, TRACER)) hasHeader = true
-    const overwritten = readOverwritten(bytes, from, to)
-    if (overwritten > 0) lose({ cpu: ANY_CPU, count: overwritten })
-  }
-
-  const onLine = (bytes: Uint8Array, from: number, to: number): void => {
-    w.lineNumber = ++counter.lines
-    w.src = undefined
-    if (from === to || bytes[from] === HASH) return onComment(bytes, from, to)
-    if (hasNul && bytes.subarray(from, to).includes(0)) return counter.reject("a NUL byte")
-    const rejection = readFtraceLine(bytes, from, to, hasHeader && !hasFractions, line)
-    if (rejection === undefined) {
-      if (!setTime()) return counter.reject("a time far from the first one")
-      counter.parsed++
-      return mapper.record(counter)
-    }
-    const loss = readMarker(bytes, from, to)
-    if (loss !== undefined) {
-      counter.markers++
-      return lose(loss)
-    }
-    if (rejection === "stack trace" || isStackFrame(bytes, from, to) || isBlank(bytes, from, to)) counter.comments++
-    else counter.reject(rejection)
-  }
-
-  const cutter = makeLineCutter(onLine, (kind) => {
-    counter.lines++
-    counter.reject(kind === "too long" ? "longer than 64 KiB" : "cut off: the text ends in it")
-  })
-
-  const take = (): ReadonlyArray<NewEvent<Event>> => {
-    counter.produced = w.seq
-    return drain(w)
-  }
-
-  return {
-    counter,
-    push: (bytes) => {
-      // A NUL may stand in the part of a line that an earlier piece began: once seen, every line is looked at.
-      hasNul = hasNul || bytes.includes(0)
-      cutter.push(bytes)
-      return take()
-    },
-    end: () => {
-      cutter.end()
-      return take()
-    },
-    census: () => counter.take(file, mapper.names, mapper.counts)
-  }
+/** How a text is read. */
+export interface Manner {
+  readonly maps?: Maps | undefined
+  /** Whether its addresses are hexadecimal without 0x. */
+  readonly bareHex?: boolean | undefined
+  /** Nanoseconds that are added to every time. */
+  readonly offset?: number | undefined
 }
 
-const isBlank = (bytes: Uint8Array, from: number, to: number): boolean => {
-  for (let i = from; i < to; i++) if (bytes[i] !== 32 && bytes[i] !== 9) return false
-  return true
+/** Reads a text in `format`. The counter is the caller's, who counts bytes in it. */
+export const makeReader = (
+  file: string,
+  format: Format,
+  counter: Counter = new Counter(),
+  { bareHex = false, maps, offset = 0 }: Manner = {}
+): Reader => {
+  const line = emptyLine()
+  const recorder = makeRecorder(line, maps)
+  const source = { file, machine: "", bareHex, counter }
+  const text = makeTextReader(format, line, counter, offset, (reading) => recorder.take(reading, source))
+  return {
+    push: (bytes) => {
+      text.push(bytes)
+      return recorder.drain()
+    },
+    end: () => {
+      text.end()
+      recorder.end()
+      return recorder.drain()
+    },
+    census: () => counter.take(file, recorder.names)
+  }
 }

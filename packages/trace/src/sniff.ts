@@ -1,17 +1,18 @@
 /**
- * What a file is, by its first bytes: an ftrace text, or what else and what to do about it.
+ * What a file is, by its first bytes: a text in a format that is read, or what else and what to do about it.
  *
  * @since 0.1.0
  */
 import type { TraceProblem } from "./error.ts"
-import { emptyLine, readFtraceLine } from "./ftrace.ts"
+import type { Format } from "./format.ts"
+import { bestMail, FORMATS, recognise, scoresText, SNIFFED_LINES } from "./formats.ts"
 import { bytesOf, decode, startsWith } from "./text.ts"
 
 /** How many bytes are looked at. */
 export const SNIFFED_BYTES = 65_536
 
-/** Lines that a text gets to show one that is known. */
-const SNIFFED_LINES = 400
+/** How many bytes of a mail are looked at: prose and headers may be longer than a trace's. */
+export const SNIFFED_MAIL_BYTES = 4_194_304
 
 /** Why a file cannot be read. */
 export interface Refusal {
@@ -30,78 +31,79 @@ const JOURNAL = Uint8Array.of(0x89, ...bytesOf("JRNL"))
 /** Whether a file is compressed by gzip. */
 export const isGzip = (bytes: Uint8Array): boolean => startsWith(bytes, 0, bytes.length, GZIP)
 
+/** Whether a file is compressed by zstd. */
+export const isZstd = (bytes: Uint8Array): boolean => startsWith(bytes, 0, bytes.length, ZSTD)
+
+/** Bytes that tell whether a file is compressed. */
+export const MAGIC_BYTES = 4
+
 /** Files that are known by their first bytes, and how each becomes a text. */
 const binaries: ReadonlyArray<readonly [magic: Uint8Array, what: string, advice: (file: string) => string]> = [
   [TRACE_DAT, "a trace.dat of trace-cmd", (file) => `expected its text: trace-cmd report -t -R ${file}`],
   [PERF_DATA, "a perf.data", (file) => `expected its text: perf script --ns -i ${file}`],
-  [ZSTD, "compressed by zstd", (file) => `expected gzip or plain text: zstd -dc ${file}`],
-  [JOURNAL, "a pfnscope log", () => "expected the text of a kernel trace"]
+  [JOURNAL, "a pfnscope log", (file) => `expected the text of a kernel trace; a log: pfnscope report ${file}`]
 ]
 
-/** Texts of other tools, by a line that only they have. */
-const others: ReadonlyArray<readonly [line: RegExp, what: string]> = [
-  [/^cpus=\d+$/, "a text of trace-cmd report"],
-  [/^\s*\S.{0,14}\s+\d+(?:\/\d+)?\s+\[\d{3,}\]\s+(?:\S+\s+)?\d+\.\d{6,9}:\s/, "a text of perf script"],
-  [/^# captured on|^# cmdline : .*perf/, "a text of perf script"],
-  [/^(?:\s*\d+\.\d+\s+\|)?\s*\d+\)\s.*[{};]/, "a text of the function_graph tracer"],
-  [/^\{"type": ?"/, "the JSON of bpftrace"]
-]
-
-const ftraceAdvice = "expected the text of /sys/kernel/tracing/trace: lines of TASK-PID [CPU] TIME: EVENT: …"
+/** A Chrome trace: `{"traceEvents": …` or a list of events with a phase. */
+const CHROME = /^\s*(?:\{\s*"(?:traceEvents|displayTimeUnit|metadata|otherData)"|\[\s*\{[^}]{0,400}"ph"\s*:)/
 
 /**
- * Looks at the first bytes of a text (decompressed); undefined where it can be read as ftrace. `whole`: there are no
- * more bytes.
+ * Whether a file is a Perfetto trace: packets, each with the tag 0x0a and its length before it. A text may begin with an
+ * empty line, which is the same byte; but it has no bytes below TAB.
  */
-export const refuse = (file: string, bytes: Uint8Array, whole: boolean): Refusal | undefined => {
-  if (bytes.length === 0) return { problem: "empty", expected: ftraceAdvice, byte: 0 }
+const isPerfetto = (bytes: Uint8Array): boolean => {
+  let at = 0
+  for (let packets = 0; packets < FEW_PACKETS && at < bytes.length; packets++) {
+    if (bytes[at] !== PACKET) return false
+    let length = 0
+    let shift = 0
+    for (at++; bytes[at]! > 127 && shift < 28; at++, shift += 7) length |= (bytes[at]! & 127) << shift
+    length |= (bytes[at] ?? 0) << shift
+    at += 1 + length
+  }
+  return bytes.some((c) => c < TAB)
+}
+
+const PACKET = 0x0a
+const TAB = 9
+const FEW_PACKETS = 3
+
+const LONGEST_START = 1000
+
+const textAdvice = "expected the text of a kernel trace"
+
+/**
+ * Looks at the first bytes of a text (decompressed); gives its format, or why it cannot be read. `whole`: there are no
+ * more bytes. `mail`: it is a mail.
+ */
+export const sniff = (file: string, bytes: Uint8Array, whole: boolean, mail = false): Format | Refusal => {
+  const formats = FORMATS.map(({ name }) => name).join(", ")
+  if (bytes.length === 0) return { problem: "empty", expected: `${textAdvice} (${formats})`, byte: 0 }
   for (const [magic, what, advice] of binaries) {
     if (startsWith(bytes, 0, bytes.length, magic)) {
       return { problem: "binary", expected: `${what}; ${advice(file)}`, byte: 0 }
     }
   }
-  return refuseText(bytes, whole)
-}
-
-const refuseText = (bytes: Uint8Array, whole: boolean): Refusal | undefined => {
-  const found = lookAtLines(bytes)
-  if (found.kind === "ftrace") return undefined
-  if (found.kind === "other") {
-    const expected = `${found.what} is not read yet; ${ftraceAdvice}`
-    return { problem: "unsupported", expected, line: found.line }
+  if (isPerfetto(bytes)) {
+    return { problem: "binary", expected: `a Perfetto trace; expected its text: traceconv systrace ${file}`, byte: 0 }
   }
+  if (CHROME.test(decode(bytes, 0, Math.min(bytes.length, LONGEST_START)))) {
+    const expected = `a Chrome trace, which is made for viewers; ${textAdvice} it was made of`
+    return { problem: "unsupported", expected, line: 1 }
+  }
+  if (mail) {
+    const best = bestMail(bytes, whole)
+    const expected = `a record of ${formats} in the mail`
+    return best.read > 0 ? best.format : { problem: "unrecognised", expected, line: 1 }
+  }
+  const found = recognise(bytes, whole)
+  if ("format" in found) return found.format
+  if (found.lack !== undefined) return { problem: "unsupported", expected: found.lack.what, line: found.lack.line }
   const nul = bytes.indexOf(0)
-  if (nul >= 0) return { problem: "binary", expected: `a NUL byte; ${ftraceAdvice}`, byte: nul }
-  if (!whole && found.lines < SNIFFED_LINES) return undefined
-  return { problem: "unrecognised", expected: ftraceAdvice, line: 1 }
-}
-
-type Found =
-  | { readonly kind: "ftrace" }
-  | { readonly kind: "other"; readonly what: string; readonly line: number }
-  | { readonly kind: "nothing"; readonly lines: number }
-
-/** The first line that tells what the text is. ftrace's own header decides, whatever else a line looks like. */
-const lookAtLines = (bytes: Uint8Array): Found => {
-  const scratch = emptyLine()
-  let header = false
-  let from = 0
-  let lines = 0
-  while (from < bytes.length && lines < SNIFFED_LINES) {
-    const end = bytes.indexOf(10, from)
-    const to = end < 0 ? bytes.length : end
-    lines++
-    const text = decode(bytes, from, Math.min(to, from + 400)).replace(/\r$/, "")
-    if (text.startsWith("# tracer: ")) {
-      if (text.includes("function_graph")) {
-        return { kind: "other", what: "a text of the function_graph tracer", line: lines }
-      }
-      header = true
-    }
-    const other = header ? undefined : others.find(([line]) => line.test(text))
-    if (other !== undefined) return { kind: "other", what: other[1], line: lines }
-    if (text[0] !== "#" && readFtraceLine(bytes, from, to, header, scratch) === undefined) return { kind: "ftrace" }
-    from = to + 1
-  }
-  return header ? { kind: "ftrace" } : { kind: "nothing", lines }
+  if (nul >= 0) return { problem: "binary", expected: `a NUL byte; ${textAdvice} (${formats})`, byte: nul }
+  const seen = found.lines < SNIFFED_LINES && whole ? `its ${found.lines}` : `the first ${found.lines}`
+  const expected = `${textAdvice}; of ${seen} lines were read as ${
+    scoresText(found.scores)
+  }; one in a mail takes --mail`
+  return { problem: "unrecognised", expected, line: 1 }
 }

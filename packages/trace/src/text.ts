@@ -11,6 +11,12 @@ const decoder = new TextDecoder("utf-8")
 /** The text of the bytes `[from, to)`; bytes that are no UTF-8 become U+FFFD. */
 export const decode = (bytes: Uint8Array, from: number, to: number): string => decoder.decode(bytes.subarray(from, to))
 
+const single = new TextDecoder("latin1")
+
+/** The bytes `[from, to)` as a text with one character a byte, so that places in it are places in the bytes. */
+export const decodeBytewise = (bytes: Uint8Array, from: number, to: number): string =>
+  single.decode(bytes.subarray(from, to))
+
 /** Whether the bytes `[from, to)` are just those of `text`. */
 export const isText = (bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean => {
   if (to - from !== text.length) return false
@@ -24,6 +30,12 @@ export const startsWith = (bytes: Uint8Array, from: number, to: number, text: Ui
 
 /** The bytes of a text. */
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+const PLACES = 256
+
+/** A place for a text, by its length, its last and a middle byte. */
+const placeOf = (bytes: Uint8Array, from: number, to: number): number =>
+  to === from ? 0 : (bytes[to - 1]! * 7 + bytes[(from + to) >>> 1]! * 13 + (to - from) * 29) & (PLACES - 1)
 
 /** FNV-1a of the bytes `[from, to)`. */
 const hash = (bytes: Uint8Array, from: number, to: number): number => {
@@ -47,7 +59,19 @@ export const makeNumbering = (known: ReadonlyArray<string>): Numbering => {
   const bytesOfText: Array<Uint8Array> = []
   const buckets = new Map<number, Array<number>>()
 
+  /** The text that was found last at each place: most often the one that is sought. */
+  const recent = new Int32Array(PLACES).fill(-1)
+
   const find = (bytes: Uint8Array, from: number, to: number): number => {
+    const place = placeOf(bytes, from, to)
+    const number = recent[place]!
+    if (number >= 0 && isText(bytes, from, to, bytesOfText[number]!)) return number
+    const found = search(bytes, from, to)
+    if (found >= 0) recent[place] = found
+    return found
+  }
+
+  const search = (bytes: Uint8Array, from: number, to: number): number => {
     const bucket = buckets.get(hash(bytes, from, to))
     if (bucket === undefined) return -1
     for (let i = 0; i < bucket.length; i++) {

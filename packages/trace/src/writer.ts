@@ -12,31 +12,27 @@ import { addCache, anyVm, vmOfKvm, vmOfNotifier } from "./cast.ts"
 import type { Cache, Cast, Task, Vm } from "./cast.ts"
 import { F } from "./fields.ts"
 import type { Fields } from "./fields.ts"
-import type { FtraceLine } from "./ftrace.ts"
+import type { TraceLine } from "./format.ts"
 
-/**
- * The state of a mapping. `seq` is the position of the event written last; `t` and `src` are the record's. `probed`:
- * the text has records of the notifier's own functions, so that nothing about them needs to be inferred.
- */
+/** The state of a mapping. `seq` is the position of the event written last; `t` and `src` are the record's. */
 export interface Writer {
-  readonly file: string
-  readonly cast: Cast
+  /** The file of the record, and who is on its machine. */
+  file: string
+  cast: Cast
   readonly ranges: InFlight
   readonly fields: Fields
-  readonly line: FtraceLine
+  readonly line: TraceLine
   out: Array<NewEvent<Event>>
   seq: number
   t: number
-  lineNumber: number
   src: Source | undefined
-  probed: boolean
 }
 
 type How = NewEvent<Event>["how"]
 
 /** Writes an event and gives its position. */
 export const write = (w: Writer, stream: string, how: How, data: Event, corr?: number, cause?: number): number => {
-  w.src ??= { file: w.file, line: w.lineNumber }
+  w.src ??= { file: w.file, line: w.line.number }
   w.out.push({ stream, t: w.t, cause, corr, how, src: w.src, data })
   return ++w.seq
 }
@@ -70,10 +66,13 @@ export const cacheOf = (w: Writer, task: Task): Cache | undefined => {
   const known = w.cast.caches.get(pointer)
   if (known !== undefined) return known
   const cache = addCache(w.cast, pointer)
-  const text = `0x${hex32(f.high(F.gpc))}${hex32(f.low(F.gpc))}`
+  const text = pointerField(f, F.gpc)
   write(w, cache.stream, "observed", { _tag: "GpcSeen", thread: task.thread, gpc: cache.id, pointer: text })
   return cache
 }
+
+/** A kernel pointer, as text. */
+export const pointerField = (f: Fields, field: number): string => `0x${hex32(f.high(field))}${hex32(f.low(field))}`
 
 const hex32 = (half: number): string => (half >>> 0).toString(16).padStart(8, "0")
 
@@ -95,10 +94,16 @@ export const gpaField = (f: Fields, field: number): number => {
   return address < 0 ? INVALID_GPA : address
 }
 
+/** What a function of the kernel returned as an int; the upper half of the register is anything. */
+export const intField = (f: Fields, field: number): number => f.low(field) | 0
+
+/** What a function returned as a bool: only the lowest byte of the register is. */
+export const boolField = (f: Fields, field: number): boolean => (f.low(field) & 0xff) !== 0
+
 /** A page frame number; the error bits (62 … 52) and the no-slot bit (63) make it none. */
 export const pfnField = (f: Fields, field: number): number =>
   (f.high(field) & 0xfff0_0000) !== 0 ? KVM_PFN_ERR_FAULT : f.signed(field)
 
 /** A memslot generation: the bit 63 of an update in flight makes it odd. */
 export const generationField = (f: Fields, field: number): number =>
-  (f.high(field) & 0x7fff_ffff) * 0x1_0000_0000 + f.low(field) + (f.high(field) < 0 ? 1 : 0)
+  (f.high(field) & 0x000f_ffff) * 0x1_0000_0000 + f.low(field) + (f.high(field) < 0 ? 1 : 0)
