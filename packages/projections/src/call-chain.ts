@@ -36,14 +36,13 @@ const plain = (name: string): string =>
   name.replace(/\+0x[0-9a-f]+(\/0x[0-9a-f]+)?$/, "").replace(/\.(part|isra|constprop|cold|llvm)\b.*$/, "")
 
 /**
- * The frames of a chain that say why, the innermost first: those above the notifier, without the way into the kernel. All
- * of them where the chain is nothing but machinery.
+ * The frames of a chain that say why, the innermost first: those above the notifier, without the way into the kernel. None
+ * where the chain ends in the notifier.
  *
  * @category reading
  * @since 0.1.0
  */
 export const tellingFrames = (chain: ReadonlyArray<string>): ReadonlyArray<string> => {
   const names = chain.map(plain)
-  const above = names.slice(names.findLastIndex(isAny(MACHINERY)) + 1).filter((name) => !isAny(ENTRIES)(name))
-  return above.length === 0 ? names : above
+  return names.slice(names.findLastIndex(isAny(MACHINERY)) + 1).filter((name) => !isAny(ENTRIES)(name))
 }

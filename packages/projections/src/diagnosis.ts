@@ -13,7 +13,7 @@ import type { PropertyId } from "@pfnscope/protocol"
 import type { Activity } from "./activity.ts"
 import type { Finding, Sighting } from "./evidence.ts"
 import { find, notFound } from "./evidence.ts"
-import { inProgressForGood, outrun, stuckAtRest } from "./fault-states.ts"
+import { inProgressForGood, outrun, stuckAtRest, SUSPECT_FAULTS } from "./fault-states.ts"
 import { seesLookups } from "./refreshes.ts"
 
 /** @category models @since 0.1.0 */
@@ -152,8 +152,10 @@ export const unpairedRange = (a: Activity): Opinion => {
   const stays = inProgressForGood(a.faultStates)
   const certain = add(leftOpen, endsWithoutStart, negative, stays, recordsEnds(a) ? openTooLong(a) : notFound())
   const doubtful = certain.count === 0
+  // One fault that meets an invalidation in progress is an everyday sight, and where the trace ends none can return to 0.
+  const suspected = add(inProgressForGood(a.faultStates, 1), startsOnly > 0 ? openTooLong(a, true) : notFound())
   return {
-    finding: doubtful && startsOnly > 0 ? openTooLong(a, true) : certain,
+    finding: doubtful ? suspected : certain,
     visible: seesFaultStates(a) || (seesRanges(a) && recordsEnds(a)),
     byAbsence: true,
     ranges: true,
@@ -234,11 +236,16 @@ export const accumulatedHull = (a: Activity): Opinion => ({
  * @category diagnoses
  * @since 0.1.0
  */
-export const signExtendedSeq = (a: Activity): Opinion => ({
-  finding: add(a.refreshes.signExtended, stuckAtRest(a.faultStates, true)),
-  visible: a.simulated || a.refreshes.snapshots > 0 || seesFaultStates(a),
-  byAbsence: false
-})
+export const signExtendedSeq = (a: Activity): Opinion => {
+  const certain = add(a.refreshes.signExtended, stuckAtRest(a.faultStates, true))
+  const doubtful = certain.count === 0
+  return {
+    finding: doubtful ? stuckAtRest(a.faultStates, true, SUSPECT_FAULTS) : certain,
+    visible: a.simulated || a.refreshes.snapshots > 0 || seesFaultStates(a),
+    byAbsence: false,
+    doubtful
+  }
+}
 
 /**
  * A vCPU's fault is stale {@link THRASH_FAULTS} times in a row for one frame though the sequence count stays the same and

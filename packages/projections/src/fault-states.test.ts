@@ -65,7 +65,15 @@ describe("what the faults of a vCPU saw", () => {
     ["unpaired-range", "in progress to the end", [seen({}), seen({ ...busy, repeat: UNPAIRED_FAULTS })], "found"],
     ["P8", "in progress to the end", [seen({ ...busy, repeat: UNPAIRED_FAULTS })], "violated"],
     ["unpaired-range", "back at 0 in the end", [seen({ ...busy, repeat: UNPAIRED_FAULTS }), seen({})], "holds"],
-    ["unpaired-range", "in progress for a while", [seen({ ...busy, repeat: UNPAIRED_FAULTS - 1 })], "holds"],
+    [
+      "unpaired-range",
+      "in progress at the end, but not for long",
+      [seen({ ...busy, repeat: UNPAIRED_FAULTS - 1 })],
+      "unknown"
+    ],
+    ["unpaired-range", "in progress for a while", [seen({ ...busy, repeat: UNPAIRED_FAULTS - 1 }), seen({})], "holds"],
+    ["sign-extended-seq", "bit 31 set, too few faults to tell", [seen({ seq: 0x8002c058, repeat: 500 })], "unknown"],
+    ["sign-extended-seq", "bit 31 set, and all is well", [seen({ seq: 0x8002c058 })], "holds"],
     [
       "unpaired-range",
       "in progress to the end, while others come and go below it",
@@ -75,7 +83,7 @@ describe("what the faults of a vCPU saw", () => {
     [
       "unpaired-range",
       "seen in progress each time, but the hull shrinks: it was at 0 in between",
-      many(UNPAIRED_FAULTS, (i) => ({ inProgress: 1, seq: i, start: 0x1000 * (i % 7) })),
+      [...many(UNPAIRED_FAULTS, (i) => ({ inProgress: 1, seq: i, start: 0x1000 * (i % 7) })), seen({})],
       "holds"
     ],
     ["thrash", "another sequence at each fault", many(OUTRUN_CHANGES + 1, (seq) => ({ seq })), "found"],

@@ -54,6 +54,9 @@ export type FaultStates = Map<string, VcpuFaults>
  */
 export const STUCK_FAULTS = 10_000
 
+/** Fewer faults than {@link STUCK_FAULTS}, but more than these, are no finding, and no proof of the contrary. */
+export const SUSPECT_FAULTS = 10
+
 /**
  * So many faults of a vCPU with an invalidation in progress all along, to the end: the longest invalidation in the
  * captures kept a vCPU faulting 128 times.
@@ -144,17 +147,17 @@ const among = (states: FaultStates, seen: (of: VcpuFaults) => ReadonlyArray<Sigh
   return finding
 }
 
-/** vCPUs that fault on and on though nothing changes and nothing is in progress. @category findings @since 0.1.0 */
-export const stuckAtRest = (states: FaultStates, isSigned: boolean): Finding =>
+/** vCPUs that fault `most` times and more though nothing changes and nothing is in progress. @category findings @since 0.1.0 */
+export const stuckAtRest = (states: FaultStates, isSigned: boolean, most = STUCK_FAULTS): Finding =>
   among(states, ({ atRest }) => {
-    const stuck = atRest !== undefined && atRest.faults >= STUCK_FAULTS
+    const stuck = atRest !== undefined && atRest.faults >= most
     return stuck && isSignExtended(atRest.seq) === isSigned ? [atRest.first] : undefined
   })
 
-/** vCPUs that fault on and on with an invalidation in progress to the end. @category findings @since 0.1.0 */
-export const inProgressForGood = (states: FaultStates): Finding =>
+/** vCPUs that fault `most` times and more with an invalidation in progress to the end. @category findings @since 0.1.0 */
+export const inProgressForGood = (states: FaultStates, most = UNPAIRED_FAULTS): Finding =>
   among(states, ({ busy, last }) => {
-    if (busy === undefined || busy.faults < UNPAIRED_FAULTS) return undefined
+    if (busy === undefined || busy.faults < most) return undefined
     return busy.first.seq === last.seq ? [last] : [busy.first, last]
   })
 

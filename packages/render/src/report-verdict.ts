@@ -56,13 +56,19 @@ const verdictLines = (report: Report, verdict: ReportedVerdict, few: number): Re
   const word = verdict.verdict === "unknown" ? "unknown" : verdict.verdict.toUpperCase()
   const places = evidence.slice(0, shown).map(placeOf).join(", ")
   const saying = `${sayingOf(verdict)}${detailOf(report, id)}`
-  const doubt = verdict.verdict === "unknown" ? "; what was not recorded may explain it" : ""
+  const doubt = verdict.verdict === "unknown" ? `; ${doubtOf(report)}` : ""
   return [
     ...entry(word, `${id} (x${count})  ${places}${evidence.length > shown ? ", …" : ""}`),
     ...entry("", saying + doubt),
     ...(id === "unpaired-range" ? openerLines(report, shown) : [])
   ]
 }
+
+/** Why something that was seen is no finding. */
+const doubtOf = ({ faultStates, files }: Report): string =>
+  faultStates.length > 0 && files.every(({ lost }) => lost.length === 0)
+    ? "seen too few times to tell"
+    : "what was not recorded may explain it"
 
 /** What the numbers of a report add to a diagnosis. */
 const detailOf = ({ faultStates, guestFaults, refreshes }: Report, id: VerdictId): string => {
@@ -83,7 +89,8 @@ const openerLines = (report: Report, shown: number): ReadonlyArray<string> => {
   const { openRanges } = report.invalidations
   const unit = unitOf(report)
   const openers = openRanges.slice(0, shown).flatMap((range) => {
-    const why = range.chain === null ? "" : `, ${chainText(range.chain)}`
+    const chain = chainText(range.chain ?? [])
+    const why = chain === "" ? "" : `, ${chain}`
     const who = `${printable(range.comm)}-${range.pid} ${range.call}`
     return entry("", `open: [${range.start}, ${range.end}) by ${who}, for ${unit(range.ns)} (${placeOf(range)})${why}`)
   })

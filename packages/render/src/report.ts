@@ -112,16 +112,16 @@ const invalidatorBlock = (report: Report, shown: number): ReadonlyArray<string> 
       ["call", ({ call }) => call, true],
       ["ranges", ({ count }) => count, true],
       ["over page", ({ overlapping }) => overlapping, true],
-      ["hits", ({ hits }) => hits, true],
+      ["hits", ({ hits }) => hits, invalidations.hits > 0],
       ["retries", ({ retries }) => retries, refreshes.completed > 0],
       ["faults", ({ faultRetries }) => faultRetries, rows.some(({ faultRetries }) => faultRetries > 0)],
-      ["why", ({ chain }) => chain === null ? "-" : chainText(chain), rows.some(({ chain }) => chain !== null)]
+      ["why", ({ chain }) => chainText(chain ?? []) || "-", rows.some(({ chain }) => chainText(chain ?? []) !== "")]
     ]),
     ...(more > 0 ? [`  … and ${more} more`] : [])
   ]
 }
 
-const gpcBlock = ({ gpcs }: Report, shown: number, verbose: boolean): ReadonlyArray<string> => {
+const gpcBlock = ({ gpcs, invalidations }: Report, shown: number, verbose: boolean): ReadonlyArray<string> => {
   const used = gpcs.filter(({ checks, uhva, validNs }) => checks.hit + checks.miss + validNs > 0 || uhva !== null)
   const rows = used.slice(0, shown)
   const more = used.length - rows.length
@@ -135,7 +135,7 @@ const gpcBlock = ({ gpcs }: Report, shown: number, verbose: boolean): ReadonlyAr
       ["valid", ({ invalidNs, validNs }) => percent(validNs, validNs + invalidNs), true],
       ["hit", ({ checks }) => checks.hit, true],
       ["miss", ({ checks }) => checks.miss, true],
-      ["invalidated", ({ invalidated }) => invalidated, true]
+      ["invalidated", ({ invalidated }) => invalidated, invalidations.hits > 0]
     ]),
     ...(more > 0 ? [`  … and ${more} more`] : [])
   ]
