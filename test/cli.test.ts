@@ -27,7 +27,7 @@ const json = (...args: ReadonlyArray<string>) =>
 beforeAll(() => {
   assert.strictEqual(pfnscope("run", "torture", "--policy", "end-validating", "-o", "big.log").status, 1)
   assert.strictEqual(pfnscope("run", "hva-cache", "--seed", "2", "--until", "60us", "-o", "small.log").status, 1)
-})
+}, 60_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const lapsOf = (refreshes: unknown) => (refreshes as { readonly laps: unknown }).laps
