@@ -8,10 +8,10 @@ import * as FileSystem from "effect/FileSystem"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
-import { Duplex } from "node:stream"
-import * as zlib from "node:zlib"
 import type { Counter } from "./census.ts"
 import { TraceError } from "./error.ts"
+import { inflate } from "./inflate.ts"
+import type { Compression } from "./inflate.ts"
 import { makeProgress } from "./progress.ts"
 import type { ImportProgress } from "./progress.ts"
 import { isGzip, isZstd, MAGIC_BYTES } from "./sniff.ts"
@@ -75,8 +75,8 @@ const decompressed = (file: string, bytes: Bytes): Bytes =>
   Stream.unwrap(Effect.gen(function*() {
     const { first, rest } = yield* headOf(bytes, MAGIC_BYTES)
     const all = Stream.concat(Stream.make(first), rest)
-    if (isGzip(first)) return yield* inflated(file, all, "gzip", new DecompressionStream("gzip"))
-    return isZstd(first) ? yield* inflated(file, all, "zstd", Duplex.toWeb(zlib.createZstdDecompress())) : all
+    if (isGzip(first)) return yield* inflated(file, all, "gzip")
+    return isZstd(first) ? yield* inflated(file, all, "zstd") : all
   }))
 
 /** The first bytes, `wanted` or more unless there are fewer, and those that follow. */
@@ -107,18 +107,15 @@ const join = (pieces: ReadonlyArray<Uint8Array>): Uint8Array => {
   return joined
 }
 
-const inflated = Effect.fnUntraced(function*(file: string, bytes: Bytes, kind: string, inflater: object) {
+const inflated = Effect.fnUntraced(function*(file: string, bytes: Bytes, compression: Compression) {
   const compressed = yield* Stream.toReadableStreamEffect(bytes)
-  return Stream.fromReadableStream({
-    evaluate: () => compressed.pipeThrough(inflater as ReadableWritablePair<Uint8Array, Uint8Array>),
-    onError: (error) =>
-      error instanceof TraceError
-        ? error
-        : new TraceError({ file, problem: "damaged", expected: `a whole ${kind} file: ${inflateProblem(error)}` })
-  })
+  return Stream.fromAsyncIterable(inflate(compression, compressed), (error) =>
+    error instanceof TraceError
+      ? error
+      : new TraceError({ file, problem: "damaged", expected: `a whole ${compression} file: ${inflateProblem(error)}` }))
 })
 
-/** What zlib says stands in the cause of a TypeError. */
+/** What zlib says, in one line. */
 const inflateProblem = (error: unknown): string => {
   const cause = error instanceof Error ? error.cause ?? error : error
   return oneLine(cause instanceof Error ? cause.message : String(cause))

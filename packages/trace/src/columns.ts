@@ -39,9 +39,10 @@ export const isIdentifier = (c: number | undefined): boolean =>
 /** A space or a tab. */
 export const isBlankAt = (c: number | undefined): boolean => c === SPACE || c === TAB
 
+const WORD = Uint8Array.from({ length: 256 }, (_, c) => /[\w.]/.test(String.fromCharCode(c)) ? 1 : 0)
+
 /** Whether a character may stand in the name of an event or a function. */
-export const isWord = (c: number): boolean =>
-  (c >= 97 && c <= 122) || (c >= 65 && c <= 90) || (c >= ZERO && c <= NINE) || c === 95 || c === DOT
+export const isWord = (c: number): boolean => WORD[c] === 1
 
 export const skipSpaces = (bytes: Uint8Array, at: number, to: number): number => {
   let i = at

@@ -1,13 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { NewEvent } from "@pfnscope/journal"
 import type { Event } from "@pfnscope/protocol"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import { bpftrace } from "./bpftrace.ts"
 import type { Census } from "./census.ts"
 import type { Format } from "./format.ts"
 import { ftrace } from "./ftrace.ts"
+import { importBytes } from "./import.ts"
 import { mailed } from "./mail.ts"
 import { makeReader } from "./reader.ts"
-import { sniff } from "./sniff.ts"
+import { sniff, SNIFFED_BYTES } from "./sniff.ts"
 import { bytesOf } from "./text.ts"
 import { traceCmd } from "./trace-cmd.ts"
 
@@ -209,6 +212,16 @@ describe("whether a text is a mail", () => {
   ])("%s", (_name, text, expected) => {
     assert.strictEqual(named(text), expected)
   })
+
+  it.effect("is looked for farther where it was said", () =>
+    Effect.gen(function*() {
+      const text = bytesOf(`${prose.repeat(60)}\n${state}`)
+      assert.isAbove(text.length, SNIFFED_BYTES)
+      const trace = importBytes("t", Stream.make(text), { mail: true })
+      assert.deepStrictEqual(states(yield* Stream.runCollect(trace.events)).length, 1)
+      const error = yield* Effect.flip(Stream.runDrain(importBytes("t", Stream.make(text)).events))
+      assert.match(error.message, /one in a mail takes --mail$/)
+    }))
 
   it("is so where it was said", () => {
     assert.strictEqual(named(`${unmap("1.000000")}\n`, true), "ftrace, in a mail")

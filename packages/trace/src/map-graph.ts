@@ -12,12 +12,13 @@
  *
  * @since 0.1.0
  */
+import { rangesOf } from "@pfnscope/projections"
 import { INVALID_GPA, KVM_HVA_ERR_BAD } from "@pfnscope/protocol"
 import { addCache } from "./cast.ts"
 import type { Cache, Task } from "./cast.ts"
 import { F } from "./fields.ts"
 import { callEnd, endingRange, gpcInvalRet, invStartRet, kvmUnmapHvaRange, returnEnd } from "./map-notifier.ts"
-import { boolField, cacheOf, gpaField, hvaField, intField, pfnField, write } from "./writer.ts"
+import { boolField, cacheOf, gpaField, hvaField, intField, pfnField, vmOf, write } from "./writer.ts"
 import type { Writer } from "./writer.ts"
 
 type Handler = (w: Writer, task: Task) => boolean
@@ -91,7 +92,9 @@ const lookup: Calls = {
     if (lookups === 0) {
       write(w, cache.stream, "inferred", { _tag: "ValidCleared", ...of }, seq)
     } else {
-      const untold = { reason: "none", inFlight: 0, covering: 0 } as const
+      // Why is not shown, and not whether what is open covers the page.
+      const { open } = rangesOf(w.ranges, vmOf(w, task).stream)
+      const untold = { reason: "none", inFlight: open.length, covering: 0 } as const
       write(w, cache.stream, "inferred", { _tag: "RetryDecided", ...of, ...untold }, seq)
     }
     return true

@@ -1,7 +1,7 @@
 /**
  * The text of `perf script`, with or without --ns, --show-lost-events, and call chains.
  *
- *     [VM:PID [VCPU:N]] COMM TID|PID/TID [CPU] [MISC] TIME: [PERIOD] [SYSTEM:]EVENT: BODY
+ *     [VM:PID [VCPU:N]] COMM TID|PID/TID [[CPU] [MISC]] TIME: [PERIOD] [SYSTEM:]EVENT: BODY
  *     [VM:PID [VCPU:N]] COMM TID|PID/TID [CPU] TIME: PERF_RECORD_LOST lost COUNT
  *     <tab> ADDRESS SYMBOL+OFFSET (OBJECT)          a frame of the record before, the innermost first
  *     # a comment
@@ -109,7 +109,22 @@ const readColumns = (bytes: Uint8Array, from: number, to: number, line: TraceLin
     line.commTo = at
     return next
   }
-  return readLane(bytes, name, to, line)
+  const next = readPadded(bytes, from, to, line)
+  return next < 0 ? readLane(bytes, name, to, line) : next
+}
+
+/** `COMM TID TIME: `, without a CPU: a name can look like that, so that it is read in its columns only. */
+const readPadded = (bytes: Uint8Array, from: number, to: number, line: TraceLine): number => {
+  const end = from + LONGEST_COMM + 1
+  if (bytes[from] !== SPACE || bytes[end] !== SPACE) return -1
+  const time = readThread(bytes, skipSpaces(bytes, end, to), to, line)
+  const next = time < 0 ? -1 : readTime(bytes, time, to, line)
+  if (next < 0) return -1
+  line.commFrom = skipSpaces(bytes, from, end)
+  line.commTo = end
+  line.flagsFrom = line.flagsTo = time
+  line.cpu = -1
+  return next
 }
 
 /** Whether the column of the name is blank: only then may a line begin with a thread's number. */
@@ -158,7 +173,8 @@ const readFrame = (bytes: Uint8Array, from: number, to: number, line: TraceLine)
   if (i === from) return false
   const address = i
   while (i < to && isHex(bytes[i]!)) i++
-  if (i === address || i - address > 16 || bytes[i] !== SPACE) return false
+  const fewest = bytes[from] === TAB ? 1 : FEWEST_DIGITS
+  if (i - address < fewest || i - address > 16 || bytes[i] !== SPACE) return false
   const name = skipSpaces(bytes, i, to)
   i = name
   while (i < to && isWord(bytes[i]!)) i++
@@ -168,6 +184,9 @@ const readFrame = (bytes: Uint8Array, from: number, to: number, line: TraceLine)
   // `[unknown]` is no name.
   return i > name || bytes[name] === BRACKET
 }
+
+/** Of an address where the TAB before it was lost, as in a mail. */
+const FEWEST_DIGITS = 8
 
 const isHex = (c: number): boolean => isDigit(c) || (c >= 97 && c <= 102)
 

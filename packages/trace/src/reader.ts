@@ -10,6 +10,7 @@ import type { NewEvent } from "@pfnscope/journal"
 import type { Event } from "@pfnscope/protocol"
 import { Counter } from "./census.ts"
 import type { Census } from "./census.ts"
+import { SPACE } from "./columns.ts"
 import { COMMENT, emptyLine, rejected } from "./format.ts"
 import type { Format, Reading, TraceLine } from "./format.ts"
 import { isBlank } from "./formats.ts"
@@ -42,6 +43,7 @@ export const makeTextReader = (
   on: (reading: Reading) => void
 ): TextReader => {
   const lines = format.open()
+  const { more } = lines
   let hasNul = false
   counter.format = format.name
 
@@ -53,17 +55,20 @@ export const makeTextReader = (
   const tell = offset === 0 ? on : tellShifted
 
   const tellMore = (): void => {
-    for (let next = lines.more?.(line); next !== undefined; next = lines.more?.(line)) tell(next)
+    for (let next = more?.(line); next !== undefined; next = more?.(line)) tell(next)
+  }
+
+  const countMoved = (): void => {
+    if (lines.moved !== undefined) counter.moved = lines.moved()
   }
 
   const onLine = (bytes: Uint8Array, from: number, to: number): void => {
     line.number = ++counter.lines
-    if (isBlank(bytes, from, to)) return on(COMMENT)
+    if (from === to || (bytes[to - 1]! <= SPACE && isBlank(bytes, from, to))) return on(COMMENT)
     // A NUL may stand in the part of a line that an earlier piece began: once seen, every line is looked at.
     if (hasNul && bytes.subarray(from, to).includes(0)) return on(NUL)
     tell(lines.read(bytes, from, to, line))
-    if (lines.more !== undefined) tellMore()
-    if (lines.moved !== undefined) counter.moved = lines.moved()
+    if (more !== undefined) tellMore()
   }
 
   const cutter = makeLineCutter(onLine, (kind) => {
@@ -75,11 +80,13 @@ export const makeTextReader = (
     push: (bytes) => {
       hasNul = hasNul || bytes.includes(0)
       cutter.push(bytes)
+      countMoved()
     },
     end: () => {
       cutter.end()
       lines.end?.()
       tellMore()
+      countMoved()
     }
   }
 }

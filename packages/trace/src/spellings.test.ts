@@ -60,18 +60,17 @@ const asMail = (lines: ReadonlyArray<string>): string =>
     ""
   ].join("\n")
 
-const findA2 = (): string | undefined => {
-  for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
-    const path = join(folder, "shared/traces/6.12/A2.trace.gz")
-    if (existsSync(path)) return path
-  }
-  return undefined
-}
+/** Captures that lie beside the checkout; those that do not are left out. */
+const beside = (...names: ReadonlyArray<string>): ReadonlyArray<string> =>
+  names.flatMap((name) => {
+    for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
+      const path = join(folder, "shared/traces", name)
+      if (existsSync(path)) return [path]
+    }
+    return []
+  })
 
-const captures = [
-  join(import.meta.dirname, "../captures/A1-6.12.trace.gz"),
-  ...[findA2()].filter((path) => path !== undefined)
-]
+const captures = [join(import.meta.dirname, "../captures/A1-6.12.trace.gz"), ...beside("6.12/A2.trace.gz")]
 
 describe.each(captures)("the first 2,000 lines of %s", (path) => {
   const lines = gunzipSync(readFileSync(path)).toString().split("\n").slice(0, 2000)
@@ -88,6 +87,25 @@ describe.each(captures)("the first 2,000 lines of %s", (path) => {
       const other = yield* load(`${text}\n`)
       assert.deepStrictEqual(said(other.events), said(original.events))
       assert.deepStrictEqual(other.census.records["gpc_snap"], original.census.records["gpc_snap"])
+    }))
+})
+
+/** Captures of other tools: what a mail makes of their columns and call chains. */
+const others = beside(
+  "formats/tracecmd-A2.report.txt.gz",
+  "formats/perf-A2.perfscript.gz",
+  "formats/counter-A2.trace.gz"
+)
+
+describe.skipIf(others.length === 0)("the texts of other tools", () => {
+  it.effect.each(others)("say the same in a mail: %s", (path) =>
+    Effect.gen(function*() {
+      const lines = gunzipSync(readFileSync(path)).toString().split("\n").slice(0, 1000)
+      const original = yield* load(`${lines.join("\n")}\n`)
+      const other = yield* load(asMail(lines))
+      assert.isAbove(original.events.length, 100)
+      assert.deepStrictEqual(said(other.events), said(original.events))
+      assert.strictEqual(other.census.parsed, original.census.parsed)
     }))
 })
 

@@ -231,6 +231,11 @@ describe("a line of perf script", () => {
       ["", -1, 0, "971.101154000", 0, UNMAP, RANGE]
     ],
     [
+      "no CPU",
+      `   a 5 3.000000: 14090   971.101154: kvm:kvm_unmap_hva_range: ${RANGE}`,
+      ["a 5 3.000000:", 14090, -1, "971.101154000", 0, UNMAP, RANGE]
+    ],
+    [
       "no padding, as with call chains",
       `python3 14315 [000]   994.042273: kvm:kvm_unmap_hva_range: ${RANGE}`,
       ["python3", 14315, 0, "994.042273000", 0, UNMAP, RANGE]
@@ -277,7 +282,7 @@ describe("a line of perf script", () => {
     ],
     ["a frame without a name", "\t    7f1127bfc000 [unknown] (/usr/bin/python3)", "frame "],
     ["a frame that looks like a line", "\t          401136 [000] 1.000000: inv_start: start=0x1+0x0 (/x)", "frame "],
-    ["no CPU", "         python3 14090   971.101154: kvm:kvm_unmap_hva_range: x", "no task, cpu and time"],
+    ["no CPU and no columns", "python3 14090   971.101154: kvm:kvm_unmap_hva_range: x", "no task, cpu and time"],
     ["no event", "         python3 14090 [000]   971.101154: what is this", "no event name"]
   ])("is told as what it is: %s", (_name, text, expected) => {
     assert.strictEqual(read(perfScript, text), expected)
