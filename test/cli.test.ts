@@ -27,7 +27,7 @@ const json = (...args: ReadonlyArray<string>) =>
 beforeAll(() => {
   assert.strictEqual(pfnscope("run", "torture", "--policy", "end-validating", "-o", "big.log").status, 1)
   assert.strictEqual(pfnscope("run", "hva-cache", "--seed", "2", "--until", "60us", "-o", "small.log").status, 1)
-})
+}, 60_000)
 afterAll(() => rmSync(folder, { recursive: true }))
 
 const lapsOf = (refreshes: unknown) => (refreshes as { readonly laps: unknown }).laps
@@ -178,6 +178,9 @@ describe("output", () => {
       "invalidations",
       "refreshes",
       "invalidators",
+      "storm",
+      "guestFaults",
+      "faultStates",
       "verdicts"
     ])
     assert.containsAllKeys(json("at", "small.log", "40"), ["seq", "t", "stateHash", "state"])
@@ -211,5 +214,32 @@ describe("output", () => {
     }
     assert.deepStrictEqual(files[0]!.lost, [{ cpu: 1, count: 870, line: 4_001 }])
     assert.isTrue(verdicts.every(({ verdict }) => verdict !== "holds"))
+  })
+
+  it("of tracepoints alone has not enough evidence: 3, where the same trace with probes has a finding: 1", () => {
+    const lines = gunzipSync(readFileSync(capture)).toString("utf8").split("\n")
+    writeFileSync(at("stock.txt"), lines.filter((line) => !line.includes(": (")).join("\n"))
+    assert.strictEqual(pfnscope("report", "stock.txt").status, 3)
+    assert.strictEqual(pfnscope("report", capture).status, 1)
+    const { verdicts } = json("report", "stock.txt") as unknown as {
+      readonly verdicts: ReadonlyArray<{ readonly verdict: string; readonly inferred: boolean }>
+    }
+    assert.isTrue(verdicts.every(({ verdict }) => verdict === "unknown"))
+    assert.isTrue(verdicts.some(({ inferred }) => inferred))
+  })
+
+  it("says how to record what it reads, for a kernel, a tool, or a build", () => {
+    for (const tool of ["ftrace", "bpftrace", "trace-cmd"]) {
+      const { status, stderr, stdout } = pfnscope("record-help", "--kernel", "6.1", "--tool", tool)
+      assert.deepStrictEqual([status, stderr], [0, ""])
+      assert.include(stdout, "kvm_gfn_to_pfn_cache_refresh")
+    }
+    assert.deepInclude(json("record-help", "--build", "linux-image-7.3.4+deb13-amd64"), {
+      kernel: "7.3",
+      forBuild: true
+    })
+    const other = ["--build", "6.12.117+deb12-amd64"]
+    refuses(2, /"6\.12\.117\+deb12-amd64": expected 6\.1\.0-56-amd64/, "record-help", "--kernel", "6.1", ...other)
+    refuses(2, /--tool ftrace or trace-cmd/, "record-help", "--tool", "bpftrace", "--build", "6.1.0-56-amd64")
   })
 })

@@ -1,12 +1,14 @@
 // The report as a person reads it: short, and safe to print whatever a trace says.
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it, layer } from "@effect/vitest"
+import { combine } from "@pfnscope/projections"
 import { reportText, table } from "@pfnscope/render"
 import { importBytes, reportOfTrace, reportTrace } from "@pfnscope/trace"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { existsSync, globSync } from "node:fs"
+import { existsSync, globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { gunzipSync } from "node:zlib"
 
 const root = join(import.meta.dirname, "..")
 const shared = join(root, "../shared/traces")
@@ -28,6 +30,34 @@ layer(NodeFileSystem.layer)("a report's text", (it) => {
         assert.include(text, id)
         assert.include(text, `:${evidence[0]!.line}`)
       }
+    }))
+
+  it.effect("says at a glance whose storm it was, and whether it concerns the cache", () =>
+    Effect.gen(function*() {
+      const text = reportText(yield* reportTrace(bundled), { verbose: false })
+      assert.strictEqual(
+        text.split("\n")[1],
+        "  The storm: gpcstorm-239 madvise, 1593 ranges (2989/s), none over a cache's page: unrelated."
+      )
+    }))
+
+  it.effect("says what is inferred, and what cannot be told", () =>
+    Effect.gen(function*() {
+      const lines = gunzipSync(readFileSync(bundled)).toString().split("\n")
+      const stock = lines.filter((line) => !line.includes(": (") || line.startsWith("#"))
+      const bytes = new TextEncoder().encode(stock.join("\n"))
+      const text = reportText(yield* reportOfTrace(importBytes("stock.txt", Stream.make(bytes))), { verbose: false })
+      assert.include(text, "The storm: gpcstorm-239 madvise, 1593 ranges")
+      assert.include(text, "related or not is unknown")
+      assert.include(text, "ends of 1794 invalidations are inferred from the syscalls' returns")
+      assert.isAtMost(text.split("\n").length, LINES)
+    }))
+
+  it.effect("of many files fits a screen, too", () =>
+    Effect.gen(function*() {
+      const report = yield* reportTrace(bundled)
+      const many = combine(report, ...Array.from({ length: 60 }, () => report))
+      assert.isAtMost(reportText(many, { verbose: false }).split("\n").length, LINES)
     }))
 
   it.effect("lets no control character of a task's name through", () =>

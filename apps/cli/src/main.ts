@@ -11,6 +11,7 @@ import { conformCommand } from "./commands/conform.ts"
 import { demoCommand } from "./commands/demo.ts"
 import { listCommand } from "./commands/list.ts"
 import { logCommand, verifyCommand } from "./commands/log.ts"
+import { recordHelpCommand } from "./commands/record-help.ts"
 import { runCommand } from "./commands/run.ts"
 import { importCommand, reportCommand } from "./commands/trace.ts"
 import { atCommand, diffCommand, raceCommand, whyCommand } from "./commands/travel.ts"
@@ -32,6 +33,7 @@ const pfnscope = Command.make("pfnscope").pipe(
     importCommand,
     conformCommand,
     whatIfCommand,
+    recordHelpCommand,
     logCommand,
     atCommand,
     diffCommand,

@@ -5,8 +5,12 @@
  */
 import type { Envelope } from "@pfnscope/journal"
 import type { Event, PropertyId } from "@pfnscope/protocol"
+import { evolveBlame, noBlame } from "./blame.ts"
+import type { Blame } from "./blame.ts"
 import { find, notFound, sightingOf } from "./evidence.ts"
 import type { Finding } from "./evidence.ts"
+import { evolveFaultStates } from "./fault-states.ts"
+import type { FaultStates } from "./fault-states.ts"
 import { advance, noneInFlight } from "./in-flight.ts"
 import type { InFlight } from "./in-flight.ts"
 import { evolveInvalidations, noInvalidations } from "./invalidations.ts"
@@ -31,6 +35,8 @@ export interface Activity {
   readonly refreshes: Refreshes
   readonly validity: Validity
   readonly memory: GuestMemory
+  readonly blame: Blame
+  readonly faultStates: FaultStates
   /** Threads seen. */
   readonly threads: Set<number>
   /** Losses that a tracer told of. */
@@ -43,7 +49,7 @@ export interface Activity {
 /** Activity, as a projection. @category projections @since 0.1.0 */
 export const activity: Projection<Activity> = {
   name: "activity",
-  version: 1,
+  version: 2,
   init: () => ({
     from: 0,
     to: 0,
@@ -54,6 +60,8 @@ export const activity: Projection<Activity> = {
     refreshes: noRefreshes(),
     validity: noValidity(),
     memory: noGuestMemory(),
+    blame: noBlame(),
+    faultStates: new Map(),
     threads: new Set(),
     lost: notFound(),
     clockSteps: notFound(),
@@ -66,6 +74,8 @@ export const activity: Projection<Activity> = {
     evolveRefreshes(state.refreshes, state.ranges, event)
     evolveValidity(state.validity, state.ranges, event)
     evolveGuestMemory(state.memory, state.ranges, event)
+    evolveBlame(state.blame, state.ranges, state.invalidations.who, event)
+    evolveFaultStates(state.faultStates, event)
     notice(state, event)
     return state
   }

@@ -141,6 +141,8 @@ const whyRetry = (o: Origins, retry: Origin): string => {
 }
 
 const inFlightText = (inFlight: number, covering: number): string => {
+  // The kernel saw one a moment before the probes did.
+  if (inFlight === 0) return "an invalidation was in flight that was over when the probes looked"
   const held = covering === 0 ? "none of them" : covering === inFlight ? "all of them" : `${covering} of them`
   if (inFlight === 1) return `1 invalidation was in flight, ${covering === 0 ? "not " : ""}over the page`
   return `${inFlight} invalidations were in flight, ${held} over the page`

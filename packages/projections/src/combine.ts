@@ -6,8 +6,9 @@
  *
  * @since 0.1.0
  */
-import type { Invalidator } from "./invalidations.ts"
-import type { Report, ReportedSpread, ReportedVerdict } from "./report.ts"
+import type { Report, ReportedInvalidator, ReportedSpread, ReportedVerdict } from "./report.ts"
+import { addInvalidator, byBlame } from "./storm.ts"
+import type { Storm } from "./storm.ts"
 
 /** From the harmless to the grave: what one file shows, a silence of another cannot undo. */
 const GRAVITY = ["holds", "unknown", "found", "violated"] as const
@@ -37,19 +38,23 @@ const addReport = (a: Report, b: Report): Report => ({
     hits: a.invalidations.hits + b.invalidations.hits,
     open: a.invalidations.open + b.invalidations.open,
     busyNs: a.invalidations.busyNs + b.invalidations.busyNs,
-    ns: addSpread(a.invalidations.ns, a.invalidations.count, b.invalidations.ns, b.invalidations.count)
+    ns: addSpread(a.invalidations.ns, a.invalidations.count, b.invalidations.ns, b.invalidations.count),
+    inferredEnds: a.invalidations.inferredEnds + b.invalidations.inferredEnds,
+    openRanges: [...a.invalidations.openRanges, ...b.invalidations.openRanges]
   },
   refreshes: addRefreshes(a.refreshes, b.refreshes, a.gpcs.length),
-  invalidators: addInvalidators(a.invalidators, b.invalidators),
-  guestFaults: {
-    mapped: a.guestFaults.mapped + b.guestFaults.mapped,
-    stale: a.guestFaults.stale + b.guestFaults.stale,
-    hullOnly: a.guestFaults.hullOnly + b.guestFaults.hullOnly
-  },
+  invalidators: addInvalidators(a.invalidators, b.invalidators.map((one) => shifted(one, a.gpcs.length))),
+  storm: greater(a.storm, b.storm, a.gpcs.length),
+  guestFaults: addGuestFaults(a.guestFaults, b.guestFaults),
+  faultStates: [...a.faultStates, ...b.faultStates],
   memslots: {
     swaps: a.memslots.swaps + b.memslots.swaps,
     waits: a.memslots.waits + b.memslots.waits,
     ns: addSpread(a.memslots.ns, a.memslots.swaps, b.memslots.ns, b.memslots.swaps)
+  },
+  clockSteps: {
+    count: a.clockSteps.count + b.clockSteps.count,
+    evidence: [...a.clockSteps.evidence, ...b.clockSteps.evidence]
   },
   verdicts: addVerdicts(a.verdicts, b.verdicts)
 })
@@ -64,11 +69,20 @@ const addRefreshes = (a: Report["refreshes"], b: Report["refreshes"], gpcs: numb
   retries: a.retries + b.retries,
   retriesBy: addCounts(a.retriesBy, b.retriesBy, (x) => x.reason),
   unrelatedLaps: a.unrelatedLaps + b.unrelatedLaps,
+  hullOnly: a.hullOnly + b.hullOnly,
   ns: addSpread(a.ns, a.completed - a.kept, b.ns, b.completed - b.kept),
-  worst: [...a.worst, ...b.worst.map((refresh) => ({ ...refresh, gpc: refresh.gpc + gpcs }))]
+  worst: addWorst(a.worst, b.worst, gpcs),
+  running: addWorst(a.running, b.running, gpcs)
+})
+
+const addWorst = <A extends { readonly gpc: number; readonly laps: number }>(
+  a: ReadonlyArray<A>,
+  b: ReadonlyArray<A>,
+  gpcs: number
+): ReadonlyArray<A> =>
+  [...a, ...b.map((refresh) => ({ ...refresh, gpc: refresh.gpc + gpcs }))]
     .sort((x, y) => y.laps - x.laps)
     .slice(0, KEPT_WORST)
-})
 
 const addCounts = <A extends { readonly count: number }>(
   a: ReadonlyArray<A>,
@@ -88,21 +102,40 @@ const addSpread = (a: ReportedSpread, aCount: number, b: ReportedSpread, bCount:
   mean: aCount + bCount === 0 ? 0 : Math.round((a.mean * aCount + b.mean * bCount) / (aCount + bCount))
 })
 
+const addGuestFaults = (a: Report["guestFaults"], b: Report["guestFaults"]): Report["guestFaults"] => ({
+  mapped: a.mapped + b.mapped,
+  stale: a.stale + b.stale,
+  hullOnly: a.hullOnly + b.hullOnly,
+  lapsMax: Math.max(a.lapsMax, b.lapsMax),
+  laps: addCounts(a.laps, b.laps, (x) => x.laps).sort((x, y) => x.laps - y.laps),
+  unfinished: a.unfinished + b.unfinished,
+  worst: [...a.worst, ...b.worst].sort((x, y) => y.laps - x.laps).slice(0, KEPT_WORST)
+})
+
+/** The caches of a second file are numbered on from those of the first. */
+const shifted = (invalidator: ReportedInvalidator, gpcs: number): ReportedInvalidator => ({
+  ...invalidator,
+  gpcs: invalidator.gpcs.map(({ count, id }) => ({ id: id + gpcs, count }))
+})
+
+/** Files may be of other times and hosts: of two storms the greater is told. */
+const greater = (a: Storm | null, b: Storm | null, gpcs: number): Storm | null =>
+  b === null || causedBy(a) >= causedBy(b) ? a : { ...b, gpcs: b.gpcs.map((id) => id + gpcs) }
+
+const causedBy = (storm: Storm | null): number =>
+  storm === null ? -1 : storm.tasks.reduce((sum, { faultRetries, retries }) => sum + retries + faultRetries, 0)
+
 const addInvalidators = (
-  a: ReadonlyArray<Invalidator>,
-  b: ReadonlyArray<Invalidator>
-): ReadonlyArray<Invalidator> => {
-  const all = new Map<string, Invalidator>()
+  a: ReadonlyArray<ReportedInvalidator>,
+  b: ReadonlyArray<ReportedInvalidator>
+): ReadonlyArray<ReportedInvalidator> => {
+  const all = new Map<string, ReportedInvalidator>()
   for (const invalidator of [...a, ...b]) {
-    const key = `${invalidator.pid} ${invalidator.call} ${invalidator.comm}`
+    const key = `${invalidator.pid} ${invalidator.call} ${invalidator.comm} ${invalidator.chain?.join(" ") ?? ""}`
     const known = all.get(key)
-    all.set(key, {
-      ...invalidator,
-      count: invalidator.count + (known?.count ?? 0),
-      hits: invalidator.hits + (known?.hits ?? 0)
-    })
+    all.set(key, known === undefined ? invalidator : addInvalidator(known, invalidator))
   }
-  return [...all.values()].sort((x, y) => y.count - x.count)
+  return [...all.values()].sort(byBlame)
 }
 
 const addVerdicts = (
@@ -121,5 +154,6 @@ const graver = (a: ReportedVerdict, b: ReportedVerdict): ReportedVerdict => ({
   id: a.id,
   verdict: GRAVITY.indexOf(a.verdict) >= GRAVITY.indexOf(b.verdict) ? a.verdict : b.verdict,
   count: a.count + b.count,
-  evidence: [...a.evidence, ...b.evidence]
+  evidence: [...a.evidence, ...b.evidence],
+  inferred: a.inferred || b.inferred
 })

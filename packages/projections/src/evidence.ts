@@ -6,10 +6,16 @@
 import type { Envelope, Source } from "@pfnscope/journal"
 import type { Event } from "@pfnscope/protocol"
 
-/** An event that shows something: its position, and where it was read. @category models @since 0.1.0 */
+/**
+ * An event that shows something: its position, and where it was read. `inferred`: nobody saw it, another event tells.
+ *
+ * @category models
+ * @since 0.1.0
+ */
 export interface Sighting {
   readonly seq: number
   readonly src: Source | undefined
+  readonly inferred?: true
 }
 
 /** How often something was seen, and the first times. @category models @since 0.1.0 */
@@ -25,7 +31,8 @@ const KEPT = 5
 export const notFound = (): Finding => ({ count: 0, evidence: [] })
 
 /** @category constructors @since 0.1.0 */
-export const sightingOf = (event: Envelope<Event>): Sighting => ({ seq: event.seq, src: event.src })
+export const sightingOf = ({ how, seq, src }: Envelope<Event>): Sighting =>
+  how === "inferred" ? { seq, src, inferred: true } : { seq, src }
 
 /** Counts a finding once; `sightings` are the events that together show it. @category folding @since 0.1.0 */
 export const find = (finding: Finding, ...sightings: ReadonlyArray<Sighting>): void => {

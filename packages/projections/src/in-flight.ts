@@ -55,6 +55,8 @@ export interface VmRanges {
   hullStart: number
   hullEnd: number
   maxInFlight: number
+  /** The most ranges that were open at once: what is known where no probe told the count. */
+  maxOpen: number
 }
 
 /** @category models @since 0.1.0 */
@@ -63,6 +65,8 @@ export interface InFlight {
   readonly byThread: Map<number, Array<OpenRange>>
   /** The range that the last event was about, or undefined. */
   touched: OpenRange | undefined
+  /** Ranges that were opened so far. */
+  seen: number
   /** Events of range_end for which there was no range_start. */
   endsWithoutStart: number
   /** A tracer lost events at this position or before; ranges opened earlier may have ended unseen. */
@@ -74,6 +78,7 @@ export const noneInFlight = (): InFlight => ({
   vms: new Map(),
   byThread: new Map(),
   touched: undefined,
+  seen: 0,
   endsWithoutStart: 0,
   lostAt: 0
 })
@@ -82,13 +87,25 @@ export const noneInFlight = (): InFlight => ({
 export const rangesOf = (state: InFlight, vm: string): VmRanges => {
   const known = state.vms.get(vm)
   if (known !== undefined) return known
-  const vmRanges: VmRanges = { open: [], justFinished: [], counted: 0, hullStart: 0, hullEnd: 0, maxInFlight: 0 }
+  const vmRanges: VmRanges = {
+    open: [],
+    justFinished: [],
+    counted: 0,
+    hullStart: 0,
+    hullEnd: 0,
+    maxInFlight: 0,
+    maxOpen: 0
+  }
   state.vms.set(vm, vmRanges)
   return vmRanges
 }
 
 /** Whether a range holds an address. @category reading @since 0.1.0 */
 export const covers = (range: OpenRange, hva: number): boolean => range.start <= hva && hva < range.end
+
+/** Whether the hull of the ranges that are counted holds an address. @category reading @since 0.1.0 */
+export const isInHull = (ranges: VmRanges, hva: number): boolean =>
+  ranges.counted > 0 && ranges.hullStart <= hva && hva < ranges.hullEnd
 
 /** How many counted ranges of a VM hold an address. @category reading @since 0.1.0 */
 export const countCovering = (ranges: VmRanges, hva: number): number => {
@@ -176,7 +193,10 @@ const open = (state: InFlight, seq: number, event: NewEvent<Event>, start: numbe
     uncounted: undefined,
     finished: undefined
   }
-  rangesOf(state, event.stream).open.push(range)
+  const ranges = rangesOf(state, event.stream)
+  state.seen++
+  ranges.open.push(range)
+  ranges.maxOpen = Math.max(ranges.maxOpen, ranges.open.length)
   const stack = state.byThread.get(thread)
   if (stack === undefined) state.byThread.set(thread, [range])
   else stack.push(range)

@@ -9,33 +9,11 @@ import { addDuration, noDurations } from "./durations.ts"
 import type { Durations } from "./durations.ts"
 import { find, notFound, sightingOf } from "./evidence.ts"
 import type { Finding } from "./evidence.ts"
-import { advance, noneInFlight } from "./in-flight.ts"
+import { advance, covers, noneInFlight } from "./in-flight.ts"
 import type { InFlight, OpenRange } from "./in-flight.ts"
+import { actorOf, addChain, addGpc, addRange, invalidatorNow, NO_CALL, noInvalidators } from "./invalidators.ts"
+import type { Invalidators } from "./invalidators.ts"
 import type { Projection } from "./projection.ts"
-
-/**
- * A task that invalidates, and by what call: `none` where no call of it was open (a page fault, a kernel thread, or
- * calls that were not recorded). In a log without pids, `comm` is the thread's stream and `pid` its number.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Invalidator {
-  readonly comm: string
-  readonly pid: number
-  readonly call: string
-  count: number
-  /** Invalidations of its that marked a cache. */
-  hits: number
-}
-
-/** A thread: who it is, the call that it is in, and what it has open. */
-interface Actor {
-  comm: string
-  pid: number
-  call: string
-  callSeq: number
-}
 
 /** @category models @since 0.1.0 */
 export interface Invalidations {
@@ -52,8 +30,7 @@ export interface Invalidations {
   overlappingGpc: number
   /** Walks that marked a cache. */
   readonly hits: Finding
-  readonly actors: Map<number, Actor>
-  readonly invalidators: Map<string, Invalidator>
+  readonly who: Invalidators
   /** The last address of every cache. */
   readonly addresses: Map<number, number>
   /** Ranges that their thread left open: it returned from the call in which it had opened them. */
@@ -62,6 +39,13 @@ export interface Invalidations {
   readonly endsWithoutStart: Finding
   /** `mmu_invalidate_in_progress` below 0. */
   readonly negative: Finding
+  /** Ranges whose part in the count is inferred: only their start was seen. Ends that were seen, and inferred ones. */
+  readonly startOnly: WeakSet<OpenRange>
+  startsOnly: number
+  ends: number
+  inferredEnds: number
+  /** Changes of the count that were seen. */
+  counted: number
   /** Bumps of a sequence count. */
   bumps: number
 }
@@ -76,12 +60,16 @@ export const noInvalidations = (): Invalidations => ({
   openNow: 0,
   overlappingGpc: 0,
   hits: notFound(),
-  actors: new Map(),
-  invalidators: new Map(),
+  who: noInvalidators(),
   addresses: new Map(),
   leftOpen: notFound(),
   endsWithoutStart: notFound(),
   negative: notFound(),
+  startOnly: new WeakSet(),
+  startsOnly: 0,
+  ends: 0,
+  inferredEnds: 0,
+  counted: 0,
   bumps: 0
 })
 
@@ -95,13 +83,13 @@ export const evolveInvalidations = (state: Invalidations, ranges: InFlight, even
   const e = event.data
   switch (e._tag) {
     case "TaskSeen": {
-      const actor = actorOf(state, e.thread, event.stream)
+      const actor = actorOf(state.who, e.thread, event.stream)
       actor.comm = e.comm
       actor.pid = e.pid
       break
     }
     case "Called": {
-      const actor = actorOf(state, e.thread, event.stream)
+      const actor = actorOf(state.who, e.thread, event.stream)
       actor.call = e.op
       actor.callSeq = event.seq
       break
@@ -110,10 +98,22 @@ export const evolveInvalidations = (state: Invalidations, ranges: InFlight, even
       comeBack(state, ranges, event)
       break
     case "RangeStartCalled":
-      start(state, event, e.start, e.end, e.event)
+      start(state, event, e.event, ranges.touched)
+      break
+    case "CountIncremented":
+      if (event.how !== "inferred") state.counted++
+      else if (ranges.touched !== undefined) {
+        state.startsOnly++
+        state.startOnly.add(ranges.touched)
+      }
+      break
+    case "CallChainSeen":
+      addChain(state.who, ranges, event, e.frames)
       break
     case "EndCalled":
-      if (ranges.touched === undefined && state.invalidators.size > 0) find(state.endsWithoutStart, sightingOf(event))
+      if (event.how === "inferred") state.inferredEnds++
+      else state.ends++
+      if (ranges.touched === undefined && state.who.all.size > 0) find(state.endsWithoutStart, sightingOf(event))
       break
     case "EndReturned":
       finish(state, event, ranges.touched)
@@ -126,13 +126,13 @@ export const evolveInvalidations = (state: Invalidations, ranges: InFlight, even
       state.bumps++
       break
     case "GpcInvalidated":
-      hit(state, event)
+      find(state.hits, sightingOf(event))
+      invalidatorNow(state.who, ranges, e.thread).hits++
       break
+    case "RefreshEntered":
     case "Translated":
-      if (e.uhva >= 0) state.addresses.set(e.gpc, e.uhva)
-      break
     case "Published":
-      state.addresses.set(e.gpc, e.uhva)
+      learn(state, ranges, e.gpc, e.uhva)
       break
     case "Deactivated":
       state.addresses.delete(e.gpc)
@@ -140,37 +140,25 @@ export const evolveInvalidations = (state: Invalidations, ranges: InFlight, even
   return state
 }
 
-const actorOf = (state: Invalidations, thread: number, stream: string): Actor => {
-  const known = state.actors.get(thread)
-  if (known !== undefined) return known
-  const actor: Actor = { comm: stream, pid: thread, call: NO_CALL, callSeq: 0 }
-  state.actors.set(thread, actor)
-  return actor
-}
-
-const NO_CALL = "none"
-
-const start = (state: Invalidations, event: Envelope<Event>, from: number, to: number, why: string): void => {
+const start = (state: Invalidations, event: Envelope<Event>, why: string, range: OpenRange | undefined): void => {
+  if (range === undefined) return
   state.count++
   state.byEvent.set(why, (state.byEvent.get(why) ?? 0) + 1)
   if (state.openNow++ === 0) state.busySince = event.t
-  for (const uhva of state.addresses.values()) {
-    if (from <= uhva && uhva < to) {
-      state.overlappingGpc++
-      break
-    }
-  }
-  invalidatorOf(state, event.data.thread).count++
+  const gpcs = [...state.addresses].filter(([, uhva]) => covers(range, uhva)).map(([gpc]) => gpc)
+  if (gpcs.length > 0) state.overlappingGpc++
+  addRange(state.who, range, gpcs)
 }
 
-const invalidatorOf = (state: Invalidations, thread: number): Invalidator => {
-  const { comm, pid, call } = actorOf(state, thread, `thread ${thread}`)
-  const key = `${pid} ${call} ${comm}`
-  const known = state.invalidators.get(key)
-  if (known !== undefined) return known
-  const invalidator: Invalidator = { comm, pid, call, count: 0, hits: 0 }
-  state.invalidators.set(key, invalidator)
-  return invalidator
+/** A cache has an address, or another: a range that is open already may hold it. */
+const learn = (state: Invalidations, ranges: InFlight, gpc: number, uhva: number): void => {
+  if (uhva < 0 || state.addresses.get(gpc) === uhva) return
+  state.addresses.set(gpc, uhva)
+  for (const { open } of ranges.vms.values()) {
+    for (const range of open) {
+      if (covers(range, uhva) && addGpc(state.who, range, gpc)) state.overlappingGpc++
+    }
+  }
 }
 
 const finish = (state: Invalidations, event: Envelope<Event>, range: OpenRange | undefined): void => {
@@ -182,14 +170,9 @@ const finish = (state: Invalidations, event: Envelope<Event>, range: OpenRange |
   }
 }
 
-const hit = (state: Invalidations, event: Envelope<Event>): void => {
-  find(state.hits, sightingOf(event))
-  invalidatorOf(state, event.data.thread).hits++
-}
-
 /** A thread is back from a call: what it opened in the call should be closed. */
 const comeBack = (state: Invalidations, ranges: InFlight, event: Envelope<Event>): void => {
-  const actor = actorOf(state, event.data.thread, event.stream)
+  const actor = actorOf(state.who, event.data.thread, event.stream)
   for (const range of ranges.byThread.get(event.data.thread) ?? []) {
     if (range.cause === undefined || range.cause !== actor.callSeq || range.started.seq < ranges.lostAt) continue
     find(state.leftOpen, { seq: range.started.seq, src: range.src }, sightingOf(event))
@@ -200,7 +183,7 @@ const comeBack = (state: Invalidations, ranges: InFlight, event: Envelope<Event>
 /** Invalidations, as a projection. @category projections @since 0.1.0 */
 export const invalidations: Projection<{ readonly ranges: InFlight; readonly invalidations: Invalidations }> = {
   name: "invalidations",
-  version: 1,
+  version: 2,
   init: () => ({ ranges: noneInFlight(), invalidations: noInvalidations() }),
   evolve: (state, event) => {
     advance(state.ranges, event.seq, event)

@@ -9,6 +9,8 @@ import { addDuration, noDurations } from "./durations.ts"
 import type { Durations } from "./durations.ts"
 import { find, notFound, sightingOf } from "./evidence.ts"
 import type { Finding } from "./evidence.ts"
+import { evolveFaultLaps, noFaultLaps } from "./fault-laps.ts"
+import type { FaultLaps } from "./fault-laps.ts"
 import { advance, countCovering, noneInFlight, rangesOf } from "./in-flight.ts"
 import type { InFlight } from "./in-flight.ts"
 import type { Projection } from "./projection.ts"
@@ -17,6 +19,13 @@ import type { Projection } from "./projection.ts"
 interface Update {
   readonly since: number
   waits: number
+}
+
+/** Stale faults of a thread for one frame: how many have to do with invalidations, and how many with none. */
+interface Run {
+  readonly gfn: number
+  invalidated: number
+  unexplained: number
 }
 
 /** @category models @since 0.1.0 */
@@ -29,10 +38,13 @@ export interface GuestMemory {
   readonly hullOnly: Finding
   /** The fault that each thread is in: its address, and how many ranges in flight held it, as far as it was told. */
   readonly faults: Map<number, { hva: number | undefined; covering: number | undefined }>
-  /** Faults in a row that each thread had for one frame, for invalidations of that frame or completed ones. */
-  readonly runs: Map<number, { readonly gfn: number; length: number }>
-  /** Frames that were faulted in vain {@link THRASH_FAULTS} times in a row. */
+  /** Faults in a row that each thread had for one frame, for one reason or the other. */
+  readonly runs: Map<number, Run>
+  /** Frames that were faulted in vain {@link THRASH_FAULTS} times in a row, for invalidations of it or completed ones. */
   readonly thrashed: Finding
+  /** The same, with nothing in progress, and the sequence count as it was. */
+  readonly stuck: Finding
+  readonly laps: FaultLaps
   swaps: number
   waits: number
   readonly updates: Map<number, Update>
@@ -67,6 +79,8 @@ export const noGuestMemory = (): GuestMemory => ({
   faults: new Map(),
   runs: new Map(),
   thrashed: notFound(),
+  stuck: notFound(),
+  laps: noFaultLaps(),
   swaps: 0,
   waits: 0,
   updates: new Map(),
@@ -83,6 +97,7 @@ export const noGuestMemory = (): GuestMemory => ({
  */
 export const evolveGuestMemory = (state: GuestMemory, ranges: InFlight, event: Envelope<Event>): GuestMemory => {
   const e = event.data
+  evolveFaultLaps(state.laps, event)
   switch (e._tag) {
     case "SlotsRead":
       state.faults.set(e.thread, { hva: e.hva, covering: undefined })
@@ -131,10 +146,11 @@ const faultAgain = (
     (fault?.hva === undefined ? undefined : countCovering(rangesOf(ranges, event.stream), fault.hva))
   if (reason === "in-progress" && covering === 0) return find(state.hullOnly, sightingOf(event))
   const before = state.runs.get(thread)
-  const run = before !== undefined && before.gfn === gfn ? before : { gfn, length: 0 }
-  run.length++
+  const run = before !== undefined && before.gfn === gfn ? before : { gfn, invalidated: 0, unexplained: 0 }
   state.runs.set(thread, run)
-  if (run.length === THRASH_FAULTS) find(state.thrashed, sightingOf(event))
+  if (reason === "none") {
+    if (++run.unexplained === THRASH_FAULTS) find(state.stuck, sightingOf(event))
+  } else if (++run.invalidated === THRASH_FAULTS) find(state.thrashed, sightingOf(event))
 }
 
 const updateOf = (state: GuestMemory, event: Envelope<Event>): Update => {
@@ -160,7 +176,7 @@ const swap = (state: GuestMemory, event: Envelope<Event>): void => {
 /** Guest memory, as a projection. @category projections @since 0.1.0 */
 export const guestMemory: Projection<{ readonly ranges: InFlight; readonly memory: GuestMemory }> = {
   name: "guest-memory",
-  version: 1,
+  version: 2,
   init: () => ({ ranges: noneInFlight(), memory: noGuestMemory() }),
   evolve: (state, event) => {
     advance(state.ranges, event.seq, event)

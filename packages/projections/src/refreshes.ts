@@ -11,12 +11,12 @@
  * @since 0.1.0
  */
 import type { Envelope } from "@pfnscope/journal"
-import type { Event, RetryReason } from "@pfnscope/protocol"
+import type { Event, EventOf, RetryReason } from "@pfnscope/protocol"
 import { addDuration, noDurations } from "./durations.ts"
 import type { Durations } from "./durations.ts"
 import { find, notFound, sightingOf } from "./evidence.ts"
 import type { Finding, Sighting } from "./evidence.ts"
-import { advance, covers, noneInFlight, rangesOf } from "./in-flight.ts"
+import { advance, countCovering, covers, isInHull, noneInFlight, rangesOf } from "./in-flight.ts"
 import type { InFlight, Moment, OpenRange } from "./in-flight.ts"
 import { maybeAfter, surelyBefore } from "./order.ts"
 import type { Projection } from "./projection.ts"
@@ -31,16 +31,20 @@ export interface RunningRefresh {
   vm: string
   looked: boolean
   kept: boolean
-  failed: boolean
+  /** Where it failed. */
+  failed: Sighting | undefined
   retries: number
   unrelated: number
   /** Where the lap began: its snapshot, or else where the lap before ended. */
   lap: Moment
-  /** An invalidation whose range holds the address touched this lap. */
+  /** An invalidation whose range holds the address touched this lap; the lap before. */
   related: boolean
+  relatedBefore: boolean
   resolved: Moment | undefined
   resolvedSighting: Sighting | undefined
   tested: Moment | undefined
+  /** At the last test the hull of what was in flight held the address, and no range did. */
+  hullOnly: boolean
   /** The first invalidation of the page that was counted and uncounted since the lookup, and marked nothing. */
   overrun: OpenRange | undefined
 }
@@ -65,8 +69,11 @@ export interface Refreshes {
   readonly addresses: Map<number, number>
   completed: number
   failed: number
+  readonly failures: Finding
   /** Refreshes that found their mapping still good: only the memslots' generation had changed. */
   readonly kept: Finding
+  /** Of these, those that are taken for such only because no lookup of theirs was recorded. */
+  keptInferred: number
   withLookup: number
   /** Refreshes that their thread left for another without returning. */
   abandoned: number
@@ -77,7 +84,7 @@ export interface Refreshes {
   readonly retriesBy: Map<RetryReason, number>
   unrelated: number
   readonly unrelatedBy: Map<RetryReason, Finding>
-  /** Retries for the hull while no range of its own held the address. */
+  /** Retries that one hull of all ranges in flight would not have saved: it held the address, and no range did. */
   readonly hullOnly: Finding
   /** Refreshes with {@link THRASH_RETRIES} related retries or more. */
   readonly thrashed: Finding
@@ -88,6 +95,8 @@ export interface Refreshes {
   readonly worst: Array<FinishedRefresh>
   published: number
   readonly stalePublishes: Finding
+  /** The same, but events were lost since the lookup: another lap, or a mark on the cache, may be among them. */
+  readonly doubtfulPublishes: Finding
   /** Laps in which the same happened and the sequence count gave it away. */
   readonly caughtBySeq: Finding
   /** Snapshots with the sign bit of a 32-bit count spread over the upper half. */
@@ -115,7 +124,9 @@ export const noRefreshes = (): Refreshes => ({
   addresses: new Map(),
   completed: 0,
   failed: 0,
+  failures: notFound(),
   kept: notFound(),
+  keptInferred: 0,
   withLookup: 0,
   abandoned: 0,
   lapsMax: 0,
@@ -131,6 +142,7 @@ export const noRefreshes = (): Refreshes => ({
   worst: [],
   published: 0,
   stalePublishes: notFound(),
+  doubtfulPublishes: notFound(),
   caughtBySeq: notFound(),
   signExtended: notFound(),
   publishedNothing: notFound(),
@@ -168,24 +180,25 @@ export const evolveRefreshes = (state: Refreshes, ranges: InFlight, event: Envel
       break
     case "RetryTested": {
       const run = state.running.get(e.thread)
-      if (run !== undefined) run.tested = { seq: event.seq, t: event.t }
+      if (run !== undefined) test(run, ranges, event)
       break
     }
     case "RetryDecided":
-      retry(state, ranges, event, e.reason, e.covering)
+      retry(state, ranges, event, e)
       break
     case "MappingKept": {
       const run = state.running.get(e.thread)
       if (run !== undefined) run.kept = true
+      if (event.how === "inferred") state.keptInferred++
       break
     }
     case "Published":
       state.addresses.set(e.gpc, e.uhva)
-      publish(state, event, e.pfn)
+      publish(state, ranges, event, e.pfn)
       break
     case "RefreshFailed": {
       const run = state.running.get(e.thread)
-      if (run !== undefined) run.failed = true
+      if (run !== undefined) run.failed = sightingOf(event)
       break
     }
     case "RefreshReturned":
@@ -216,14 +229,16 @@ const enter = (state: Refreshes, ranges: InFlight, event: Envelope<Event>, gpc: 
     vm: "mn/0",
     looked: false,
     kept: false,
-    failed: false,
+    failed: undefined,
     retries: 0,
     unrelated: 0,
     lap: entered,
     related: false,
+    relatedBefore: false,
     resolved: undefined,
     resolvedSighting: undefined,
     tested: undefined,
+    hullOnly: false,
     overrun: undefined
   }
   state.running.set(thread, run)
@@ -260,6 +275,7 @@ const beginLap = (run: RunningRefresh, ranges: InFlight, event: Envelope<Event>)
     run.overrun =
     run.resolvedSighting =
       undefined
+  run.hullOnly = false
   const uhva = run.uhva
   if (uhva === undefined) return
   const vm = rangesOf(ranges, run.vm)
@@ -276,6 +292,14 @@ const resolve = (state: Refreshes, ranges: InFlight, event: Envelope<Event>, hva
   run.resolvedSighting = sightingOf(event)
   run.overrun = undefined
 }
+
+const test = (run: RunningRefresh, ranges: InFlight, event: Envelope<Event>): void => {
+  run.tested = { seq: event.seq, t: event.t }
+  run.hullOnly = isUnderHullOnly(run, ranges)
+}
+
+const isUnderHullOnly = ({ uhva, vm }: RunningRefresh, ranges: InFlight): boolean =>
+  uhva !== undefined && isInHull(rangesOf(ranges, vm), uhva) && countCovering(rangesOf(ranges, vm), uhva) === 0
 
 const relate = (state: Refreshes, range: OpenRange | undefined): void => {
   if (range === undefined) return
@@ -304,19 +328,22 @@ const retry = (
   state: Refreshes,
   ranges: InFlight,
   event: Envelope<Event>,
-  reason: RetryReason,
-  covering: number
+  { covering, inFlight, reason }: EventOf<"RetryDecided">
 ): void => {
   state.retries++
   state.retriesBy.set(reason, (state.retriesBy.get(reason) ?? 0) + 1)
   const sighting = sightingOf(event)
-  if (reason === "hull" && covering === 0) find(state.hullOnly, sighting)
   const run = state.running.get(event.data.thread)
+  if (covering === 0 && (reason === "hull" || (reason === "count" && run?.hullOnly))) find(state.hullOnly, sighting)
   if (run === undefined) return
   run.retries++
   if (reason === "seq" && isOverrun(run, event)) find(state.caughtBySeq, sighting)
-  // Of an address that is not known nothing can be said.
-  if (!run.related && run.uhva !== undefined) {
+  // Where the address or the ranges are not recorded nobody can say what they have to do with each other.
+  const isTold = run.uhva !== undefined && (ranges.seen > 0 || inFlight > 0)
+  // A lap that is known by its lookup only began somewhat before it.
+  const isRelated = run.related || (reason === "none" && run.relatedBefore)
+  run.relatedBefore = run.related
+  if (!isRelated && isTold) {
     run.unrelated++
     state.unrelated++
     const finding = state.unrelatedBy.get(reason) ?? notFound()
@@ -326,24 +353,28 @@ const retry = (
   beginLap(run, ranges, event)
 }
 
-const publish = (state: Refreshes, event: Envelope<Event>, pfn: number): void => {
+const publish = (state: Refreshes, ranges: InFlight, event: Envelope<Event>, pfn: number): void => {
   state.published++
   if (pfn < 0) find(state.publishedNothing, sightingOf(event))
   const run = state.running.get(event.data.thread)
   if (run === undefined || !isOverrun(run, event)) return
   const looked = run.resolvedSighting === undefined ? [] : [run.resolvedSighting]
-  find(state.stalePublishes, ...looked, { seq: run.overrun!.started.seq, src: run.overrun!.src }, sightingOf(event))
+  const finding = ranges.lostAt > run.resolved!.seq ? state.doubtfulPublishes : state.stalePublishes
+  find(finding, ...looked, { seq: run.overrun!.started.seq, src: run.overrun!.src }, sightingOf(event))
 }
 
 const leave = (state: Refreshes, event: Envelope<Event>, ret: number): void => {
   const run = state.running.get(event.data.thread)
   if (run === undefined) return
   state.running.delete(event.data.thread)
-  const failed = run.failed || ret < 0
+  const failed = run.failed !== undefined || ret < 0
   const laps = run.kept || !run.looked ? 0 : run.retries + 1
   const ns = event.t - run.entered.t
   state.completed++
-  if (failed) state.failed++
+  if (failed) {
+    state.failed++
+    find(state.failures, run.failed ?? sightingOf(event))
+  }
   if (run.kept) find(state.kept, run.sighting)
   if (laps > 0) state.withLookup++
   addDuration(laps > 0 ? state.durations : state.keptDurations, Math.max(0, ns))
@@ -366,10 +397,14 @@ const keepWorst = (
   state.worst.length = Math.min(state.worst.length, KEPT_WORST)
 }
 
+/** Whether lookups are recorded at all: where there is none, and no mapping was seen to be kept, nobody knows the laps. @category reading @since 0.1.0 */
+export const seesLookups = ({ kept, keptInferred, retries, withLookup }: Refreshes): boolean =>
+  withLookup > 0 || kept.count > keptInferred || retries > 0
+
 /** Refreshes, as a projection. @category projections @since 0.1.0 */
 export const refreshes: Projection<{ readonly ranges: InFlight; readonly refreshes: Refreshes }> = {
   name: "refreshes",
-  version: 1,
+  version: 2,
   init: () => ({ ranges: noneInFlight(), refreshes: noRefreshes() }),
   evolve: (state, event) => {
     advance(state.ranges, event.seq, event)

@@ -1,6 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Envelope, How } from "@pfnscope/journal"
-import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
@@ -9,75 +7,24 @@ import { combine } from "./combine.ts"
 import type { VerdictId } from "./diagnosis.ts"
 import { UNPAIRED_NS } from "./diagnosis.ts"
 import { addDuration, noDurations, quantile } from "./durations.ts"
+import {
+  closed,
+  entered,
+  kept,
+  lap,
+  logOf,
+  lost,
+  opened,
+  published,
+  report,
+  retry,
+  UHVA,
+  verdict
+} from "./hand-made.ts"
+import type { Line } from "./hand-made.ts"
 import { inFlight, rangesOf } from "./in-flight.ts"
 import { fold } from "./projection.ts"
 import { THRASH_RETRIES } from "./refreshes.ts"
-import { logFile, reportOf } from "./report.ts"
-
-const UHVA = 0x7000
-const REFRESHER = 1
-
-/** An event without its thread, which is the refresher's unless another is named; `at` is its time in ns. */
-type Line = Omit<Event, "thread"> & { readonly thread?: number; readonly at?: number; readonly vm?: string }
-
-const streamOf = (e: Event, vm: string): string =>
-  "gpc" in e
-    ? `gpc/${e.gpc}`
-    : e._tag === "EventsLost" || e._tag === "ClockStepped"
-    ? "audit/0"
-    : e._tag === "Called" || e._tag === "Returned" || e._tag === "TaskSeen"
-    ? `mm/${e.thread}`
-    : vm
-
-/** A log of the lines: one ns apart, unless they say when. */
-const logOf = (lines: ReadonlyArray<Line>, how: How = "observed"): ReadonlyArray<Envelope<Event>> => {
-  let t = 100
-  return lines.map(({ at, thread = REFRESHER, vm = "mn/0", ...fields }, i) => {
-    t = at ?? t + 1
-    const data = { ...fields, thread } as Event
-    const stream = streamOf(data, vm)
-    return { seq: i + 1, stream, rev: 1, type: data._tag, version: 1, t, how, src: { file: "t", line: i + 1 }, data }
-  })
-}
-
-const report = (lines: ReadonlyArray<Line>, how?: How) =>
-  Effect.runSync(reportOf(Stream.fromIterable(logOf(lines, how)), Effect.succeed(logFile("log", "abc"))))
-
-const verdict = (id: VerdictId, lines: ReadonlyArray<Line>, how?: How) =>
-  report(lines, how).verdicts.find((one) => one.id === id)!
-
-const bounds = (uhva: number) => ({ start: uhva, end: uhva + 0x1000 })
-
-const opened = (thread: number, uhva: number, count: number): ReadonlyArray<Line> => [
-  { _tag: "RangeStartCalled", thread, ...bounds(uhva), event: "CLEAR", change: "unknown" } as Line,
-  { _tag: "CountIncremented", thread, count } as Line,
-  { _tag: "StartReturned", thread, ...bounds(uhva) } as Line
-]
-
-const closed = (thread: number, uhva: number, count: number): ReadonlyArray<Line> => [
-  { _tag: "EndCalled", thread, ...bounds(uhva) } as Line,
-  { _tag: "CountDecremented", thread, count } as Line,
-  { _tag: "EndReturned", thread, ...bounds(uhva) } as Line
-]
-
-const entered: Line = { _tag: "RefreshEntered", gpc: 0, gpa: -1, uhva: UHVA } as Line
-const lap: ReadonlyArray<Line> = [
-  { _tag: "Snapshotted", seq: 1 } as Line,
-  { _tag: "PfnResolved", hva: UHVA, pfn: 5 } as Line,
-  { _tag: "RetryTested", reason: "count", met: true, inFlight: 1, covering: 0 } as Line
-]
-const retry = (reason: string, covering = 0): Line =>
-  ({ _tag: "RetryDecided", gpc: 0, reason, inFlight: 1, covering }) as Line
-const published: ReadonlyArray<Line> = [
-  { _tag: "Published", gpc: 0, uhva: UHVA, pfn: 5 } as Line,
-  { _tag: "RefreshReturned", gpc: 0, ret: 0 } as Line
-]
-const kept: ReadonlyArray<Line> = [
-  entered,
-  { _tag: "MappingKept", gpc: 0 } as Line,
-  { _tag: "RefreshReturned", gpc: 0, ret: 0 } as Line
-]
-const lost: Line = { _tag: "EventsLost", thread: -1, cpu: 0, count: -1 } as Line
 
 describe("a report", () => {
   it("counts the laps of a refresh: its lookups, none where it kept its mapping", () => {
@@ -119,6 +66,7 @@ describe("a report", () => {
   })
 
   it("names who invalidates, by what call, and how often a cache was hit", () => {
+    const idle = { chain: null, hits: 0, overlapping: 0, gpcs: [], retries: 0, faultRetries: 0, retriesOverPage: 0 }
     const { invalidations, invalidators } = report([
       { _tag: "TaskSeen", thread: 2, comm: "qemu", pid: 77 } as Line,
       entered,
@@ -134,9 +82,18 @@ describe("a report", () => {
     ])
     assert.deepInclude(invalidations, { count: 3, overlappingGpc: 1, maxInFlight: 2, hits: 1, open: 2 })
     assert.deepStrictEqual(invalidators, [
-      { comm: "thread 3", pid: 3, call: "none", count: 1, hits: 0 },
-      { comm: "qemu", pid: 77, call: "madvise", count: 1, hits: 1 },
-      { comm: "qemu", pid: 77, call: "none", count: 1, hits: 0 }
+      { ...idle, comm: "thread 3", pid: 3, call: "none", count: 1 },
+      {
+        ...idle,
+        comm: "qemu",
+        pid: 77,
+        call: "madvise",
+        count: 1,
+        hits: 1,
+        overlapping: 1,
+        gpcs: [{ id: 0, count: 1 }]
+      },
+      { ...idle, comm: "qemu", pid: 77, call: "none", count: 1 }
     ])
   })
 
@@ -201,6 +158,14 @@ describe("a retry", () => {
   })
 })
 
+const many = (n: number, ...inside: ReadonlyArray<Line>) => Array.from({ length: n }, () => [...inside]).flat()
+
+const swap = (...waits: ReadonlyArray<Line>): ReadonlyArray<Line> => [
+  { _tag: "Called", op: "set_memslot", a: 0, b: 0, c: 0 } as Line,
+  ...waits,
+  { _tag: "MemslotsSwapped", slot: -1, state: "present", hva: -1, generation: 3 } as Line
+]
+
 describe("a verdict", () => {
   const stale: ReadonlyArray<Line> = [
     entered,
@@ -211,7 +176,6 @@ describe("a verdict", () => {
     lap[2]!,
     ...published
   ]
-  const many = (n: number, ...inside: ReadonlyArray<Line>) => Array.from({ length: n }, () => [...inside]).flat()
   const faults = (covering: number, n: number): ReadonlyArray<Line> =>
     many(
       n,
@@ -219,11 +183,6 @@ describe("a verdict", () => {
       { _tag: "GuestFaultRetried", gfn: 9, reason: "in-progress" } as Line
     )
   const related = [...opened(2, UHVA, 1), ...closed(2, UHVA, 0)]
-  const swap = (...waits: ReadonlyArray<Line>): ReadonlyArray<Line> => [
-    { _tag: "Called", op: "set_memslot", a: 0, b: 0, c: 0 } as Line,
-    ...waits,
-    { _tag: "MemslotsSwapped", slot: -1, state: "present", hva: -1, generation: 3 } as Line
-  ]
   const waited: Line = { _tag: "SwapWaited", count: 1 } as Line
 
   it.each<readonly [VerdictId, string, ReadonlyArray<Line>, string]>([
@@ -289,6 +248,28 @@ describe("a verdict", () => {
     ["memslot-starved", "an update that slept twice", swap(waited, waited), "found"],
     ["memslot-starved", "one that slept once, shortly", swap(waited), "holds"],
     ["memslot-starved", "no update", [entered], "unknown"],
+    ["refresh-failed", "one that returned an error", [
+      entered,
+      { _tag: "RefreshFailed", gpc: 0, ret: -14 } as Line,
+      { _tag: "RefreshReturned", gpc: 0, ret: -14 } as Line
+    ], "found"],
+    ["refresh-failed", "one that did not", [entered, ...lap, ...published], "holds"],
+    ["accumulated-hull", "a refresh between two ranges, of which one is over", [
+      entered,
+      ...opened(2, 0x1000, 1),
+      ...opened(3, 0x9000, 2),
+      ...closed(2, 0x1000, 1),
+      ...lap,
+      retry("count")
+    ], "found"],
+    ["accumulated-hull", "a refresh beside one range", [
+      entered,
+      ...opened(3, 0x9000, 1),
+      ...lap,
+      retry("count"),
+      ...lap,
+      ...published
+    ], "holds"],
     [
       "P3",
       "a cache that is valid when range_start returns",
@@ -330,6 +311,15 @@ describe("a verdict", () => {
       "unknown"
     )
     assert.strictEqual(verdict("stale-publish", [lost, ...stale]).verdict, "found")
+    assert.strictEqual(
+      verdict("pessimistic-retry", [entered, ...lap, retry("count"), lost, ...lap, ...published]).verdict,
+      "unknown"
+    )
+  })
+
+  it("of a stale publish is unknown where events were lost since the lookup: it may have been another lap's", () => {
+    const doubtful = verdict("stale-publish", [...stale.slice(0, 3), lost, ...stale.slice(3)])
+    assert.deepInclude(doubtful, { verdict: "unknown", count: 1 })
   })
 })
 

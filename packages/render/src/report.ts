@@ -4,139 +4,227 @@
  * @since 0.1.0
  */
 import { printable, secondsText } from "@pfnscope/projections"
-import type { Report, ReportedVerdict, VerdictId } from "@pfnscope/projections"
-import { PROPERTIES } from "@pfnscope/protocol"
-import { bar, CAVEAT, counted, duration, percent, table } from "./table.ts"
+import type { Report } from "@pfnscope/projections"
+import { isInTicks, unitOf } from "./report-unit.ts"
+import { chainText, fileName, placeOf, verdictBlock } from "./report-verdict.ts"
+import { bar, CAVEAT, counted, percent, table } from "./table.ts"
+import type { Cell } from "./table.ts"
 
-/** What each diagnosis says when it is found, in one line. */
-const SAYINGS: Readonly<Partial<Record<VerdictId, string>>> = {
-  "stale-publish": "a page that had been invalidated completely was published (use after free)",
-  "pessimistic-retry": "refreshes retried for invalidations in flight that were nowhere near their page",
-  "unpaired-range": "an invalidation was started and never ended",
-  thrash: "a cache's own page is invalidated faster than it can be refreshed",
-  "unranged-seq": "refreshes retried because of completed invalidations elsewhere: the sequence knows no ranges",
-  "accumulated-hull": "faults retried for the union of ranges, which covers what none of them does",
-  "sign-extended-seq": "a sequence was compared after sign extension",
-  "generation-churn": "refreshes because of memslot generations, with nothing to look up",
-  "memslot-starved": "memslot updates waited for invalidations in flight"
+/** How many of each are shown: pieces of evidence for a verdict, rows of a table, bars of a histogram, files. */
+interface Detail {
+  readonly evidence: number
+  readonly rows: number
+  readonly laps: number
+  readonly files: number
 }
 
-const sayingOf = (id: VerdictId): string =>
-  SAYINGS[id] ?? PROPERTIES.find((property) => property.id === id)?.statement ?? ""
+/** From much to little: a report takes the first with which it fits a screen. */
+const DETAILS: ReadonlyArray<Detail> = [
+  { evidence: 2, rows: 4, laps: 4, files: 8 },
+  { evidence: 2, rows: 3, laps: 4, files: 4 },
+  { evidence: 2, rows: 3, laps: 3, files: 4 },
+  { evidence: 2, rows: 2, laps: 3, files: 2 },
+  { evidence: 2, rows: 2, laps: 2, files: 2 },
+  { evidence: 1, rows: 1, laps: 1, files: 1 }
+]
+const ALL: Detail = { evidence: 10, rows: Infinity, laps: Infinity, files: Infinity }
 
-/** Pieces of evidence shown for a verdict, and rows of a list, unless all are wanted. */
-const FEW = { evidence: 2, rows: 4, laps: 4 }
-const ALL = { evidence: 10, rows: Infinity, laps: Infinity }
+/** Lines of a screen that a report keeps to, unless it is to be verbose. */
+const SCREEN = 40
 
 /** How much to show. @category models @since 0.1.0 */
 export interface ReportOptions {
   readonly verbose: boolean
 }
 
-const fileName = (path: string): string => printable(path.split("/").at(-1) ?? path)
+type Histogram = Report["refreshes"]["laps"]
 
-const verdictLines = ({ count, evidence, id, verdict }: ReportedVerdict, shown: number): ReadonlyArray<string> => {
-  const word = verdict.toUpperCase()
-  if (verdict === "holds" || verdict === "unknown") return []
-  const places = evidence.slice(0, shown).map(({ file, line, seq }) =>
-    line > 0 ? `${fileName(file)}:${line}` : `#${seq}`
+const bars = (laps: Histogram, shown: number): ReadonlyArray<string> => {
+  const largest = Math.max(1, ...laps.map(({ count }) => count))
+  return laps.slice(0, shown).map(({ count, laps }) =>
+    `  ${String(laps).padStart(6)} ${(laps === 1 ? "lap" : "laps").padEnd(4)} ${String(count).padStart(7)}  ${
+      bar(count, largest, 40)
+    }`
   )
-  const statement = verdict === "violated" ? `not so: ${sayingOf(id)}` : sayingOf(id)
-  return [
-    `  ${word.padEnd(8)} ${id} (x${count}): ${statement}`,
-    `           ${places.join(", ")}${evidence.length > shown ? ", …" : ""}`
-  ]
 }
 
-const verdictBlock = (report: Report, shown: number): ReadonlyArray<string> => {
-  const names = (kind: string) =>
-    report.verdicts.filter(({ verdict }) => verdict === kind).map(({ id }) => id).join(" ")
-  const holds = names("holds")
-  const unknown = names("unknown")
-  const lines = report.verdicts.flatMap((verdict) => verdictLines(verdict, shown))
-  return [
-    ...(lines.length === 0 ? ["  nothing found"] : lines),
-    ...(holds === "" ? [] : [`  holds    ${holds}`]),
-    ...(unknown === "" ? [] : [`  unknown  ${unknown}`])
-  ]
-}
-
-const refreshBlock = ({ refreshes: r }: Report, shown: number): ReadonlyArray<string> => {
-  const largest = Math.max(1, ...r.laps.map(({ count }) => count))
-  const shownLaps = r.laps.slice(0, shown)
+const refreshBlock = (report: Report, shown: number): ReadonlyArray<string> => {
+  const r = report.refreshes
+  if (r.completed + r.unfinished === 0) return ["Refreshes: none recorded."]
+  const unit = unitOf(report)
   const rest = r.laps.slice(shown)
-  const reasons = r.retriesBy.map(({ count, reason }) => `${count} by ${reason}`).join(", ")
+  const more = rest.reduce((n, { count }) => n + count, 0)
+  const reasons = r.retriesBy.map(({ count, reason }) =>
+    `${count} by ${reason === "none" ? "a reason not recorded" : reason}`
+  )
+  if (r.laps.length === 0 && r.completed > 0) {
+    return [`Refreshes: ${r.completed} completed, ${r.failed} failed; laps are not recorded.`]
+  }
   return [
-    `Refreshes: ${r.completed} completed, ${r.failed} failed, ${r.unfinished} unfinished; ${r.retries} retries` +
-    `${reasons === "" ? "" : ` (${reasons})`}, ${percent(r.unrelatedLaps, r.retries)} unrelated`,
-    `  duration: median ${duration(r.ns.p50)}, 99 % ${duration(r.ns.p99)}, max ${duration(r.ns.max)}`,
-    ...shownLaps.map(({ count, laps }) =>
-      `  ${String(laps).padStart(6)} laps ${String(count).padStart(7)}  ${bar(count, largest, 40)}`
-    ),
-    ...(rest.length === 0
+    `Refreshes: ${r.completed} completed, ${r.failed} failed, ${r.unfinished} unfinished; ${
+      counted(r.retries, "retry", "retries")
+    }${r.retries === 0 ? "" : ` (${reasons.join(", ")}), ${percent(r.unrelatedLaps, r.retries)} unrelated`}`,
+    ...(r.completed === 0
       ? []
-      : [
-        `  … up to ${r.lapsMax} laps: ${
-          counted(rest.reduce((n, { count }) => n + count, 0), "more refresh", "more refreshes")
-        }`
-      ]),
-    ...r.worst.slice(0, 1).filter(({ laps }) => laps > 1).map(({ file, laps, line, ns, seq, unrelated }) =>
-      `  worst: ${laps} laps, ${unrelated} thrown away for nothing over its page, ${duration(ns)} (${
-        line > 0 ? `${fileName(file)}:${line}` : `#${seq}`
-      })`
+      : [`  duration: median ${unit(r.ns.p50)}, 99 % ${unit(r.ns.p99)}, max ${unit(r.ns.max)}`]),
+    ...bars(r.laps, shown),
+    ...(more === 0 ? [] : [`  … up to ${r.lapsMax} laps: ${counted(more, "more refresh", "more refreshes")}`]),
+    ...r.worst.slice(0, 1).filter(({ laps }) => laps > 1).map((worst) =>
+      `  worst: gpc/${worst.gpc}, ${worst.laps} laps, ${worst.unrelated} thrown away for nothing over its page, ${
+        unit(worst.ns)
+      } (${placeOf(worst)})`
+    ),
+    ...r.running.slice(0, 1).map((run) =>
+      `  unfinished: gpc/${run.gpc}, in lap ${run.laps}, ${run.unrelated} thrown away for nothing over its page, for ${
+        unit(run.ns)
+      } (${placeOf(run)})`
     )
   ]
 }
 
-const invalidatorBlock = ({ invalidations, invalidators }: Report, shown: number): ReadonlyArray<string> => {
-  const rows = invalidators.slice(0, shown).map((
-    { call, comm, count, hits, pid }
-  ) => [printable(comm), pid, call, count, hits])
+/** Indents a table's lines below their title. */
+const indented = (header: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<Cell>>): ReadonlyArray<string> =>
+  rows.length === 0 ? [] : table(header, rows).split("\n").map((line) => `  ${line}`)
+
+/** Columns by their title; those that say nothing in any row are left out. */
+const columns = <A>(
+  rows: ReadonlyArray<A>,
+  all: ReadonlyArray<readonly [title: string, cell: (row: A) => Cell, isTold: boolean]>
+): ReadonlyArray<string> => {
+  const told = all.filter(([, , isTold]) => isTold)
+  return indented(told.map(([title]) => title), rows.map((row) => told.map(([, cell]) => cell(row))))
+}
+
+const invalidatorBlock = (report: Report, shown: number): ReadonlyArray<string> => {
+  const { invalidations, invalidators, refreshes } = report
+  if (invalidations.count === 0) return ["Invalidations: none recorded."]
+  const unit = unitOf(report)
+  const rows = invalidators.slice(0, shown)
   const more = invalidators.length - rows.length
   return [
     `Invalidations: ${invalidations.count}, at most ${invalidations.maxInFlight} in flight; ` +
-    `${invalidations.overlappingGpc} over a cache's page; median ${duration(invalidations.ns.p50)}, max ${
-      duration(invalidations.ns.max)
-    }`,
-    ...(rows.length === 0
-      ? []
-      : table(["task", "pid", "call", "ranges", "hits"], rows).split("\n").map((line) => `  ${line}`)),
+    `${invalidations.overlappingGpc} over a cache's page; median ${unit(invalidations.ns.p50)}, max ${
+      unit(invalidations.ns.max)
+    }${invalidations.open === 0 ? "" : `; ${invalidations.open} open at the end`}`,
+    ...columns(rows, [
+      ["task", ({ comm }) => printable(comm), true],
+      ["pid", ({ pid }) => pid, true],
+      ["call", ({ call }) => call, true],
+      ["ranges", ({ count }) => count, true],
+      ["over page", ({ overlapping }) => overlapping, true],
+      ["hits", ({ hits }) => hits, invalidations.hits > 0],
+      ["retries", ({ retries }) => retries, refreshes.completed > 0],
+      ["faults", ({ faultRetries }) => faultRetries, rows.some(({ faultRetries }) => faultRetries > 0)],
+      ["why", ({ chain }) => chainText(chain ?? []) || "-", rows.some(({ chain }) => chainText(chain ?? []) !== "")]
+    ]),
     ...(more > 0 ? [`  … and ${more} more`] : [])
   ]
 }
 
-const gpcBlock = ({ gpcs }: Report, shown: number): ReadonlyArray<string> => {
-  const used = gpcs.filter(({ checks, validNs }) => checks.hit + checks.miss + validNs > 0)
-  const rows = used.slice(0, shown).map(({ checks, id, invalidNs, invalidated, uhva, validNs }) => [
-    `gpc/${id}`,
-    uhva ?? "-",
-    percent(validNs, validNs + invalidNs),
-    checks.hit,
-    checks.miss,
-    invalidated
-  ])
+const gpcBlock = ({ gpcs, invalidations }: Report, shown: number, verbose: boolean): ReadonlyArray<string> => {
+  const used = gpcs.filter(({ checks, uhva, validNs }) => checks.hit + checks.miss + validNs > 0 || uhva !== null)
+  const rows = used.slice(0, shown)
   const more = used.length - rows.length
   if (rows.length === 0) return []
   return [
     "Caches:",
-    ...table(["gpc", "uhva", "valid", "hit", "miss", "invalidated"], rows).split("\n").map((line) => `  ${line}`),
+    ...columns(rows, [
+      ["gpc", ({ id }) => `gpc/${id}`, true],
+      ["uhva", ({ uhva }) => uhva ?? "-", true],
+      ["pointer", ({ pointer }) => printable(pointer ?? "-"), verbose],
+      ["valid", ({ invalidNs, validNs }) => percent(validNs, validNs + invalidNs), true],
+      ["hit", ({ checks }) => checks.hit, true],
+      ["miss", ({ checks }) => checks.miss, true],
+      ["invalidated", ({ invalidated }) => invalidated, invalidations.hits > 0]
+    ]),
     ...(more > 0 ? [`  … and ${more} more`] : [])
   ]
 }
 
-const fileBlock = (report: Report): ReadonlyArray<string> =>
-  report.files.flatMap(({ census, lost, path, lines }) => {
+const guestBlock = (report: Report, shown: number, verbose: boolean): ReadonlyArray<string> => {
+  const { hullOnly, laps, lapsMax, mapped, stale, unfinished, worst } = report.guestFaults
+  if (mapped + stale === 0) return []
+  const text = `Guest faults: ${mapped} mapped, ${stale} stale (${hullOnly} for the hull only)`
+  const [first] = worst
+  if (first === undefined) return [`${text}.`]
+  const each = laps.slice(0, shown).map(({ count, laps }) => `${laps} x${count}`).join(", ")
+  const last = `${laps.length > shown ? `, … up to ${lapsMax}` : ""} (${placeOf(first)})`
+  if (!verbose) return [`${text}; laps: ${each}${last}`]
+  return [
+    `${text}; ${unfinished} unfinished`,
+    ...bars(laps, shown),
+    `  worst: gfn ${first.gfn}, ${first.laps} laps, ${unitOf(report)(first.ns)} (${placeOf(first)})`
+  ]
+}
+
+const hexSeq = (seq: number): string => `0x${BigInt.asUintN(64, BigInt(seq)).toString(16)}`
+
+const faultStateBlock = ({ faultStates }: Report, shown: number): ReadonlyArray<string> => {
+  const rows = faultStates.toSorted((a, b) => b.longest.faults - a.longest.faults).slice(0, shown)
+  const more = faultStates.length - rows.length
+  if (rows.length === 0) return []
+  return [
+    "What the faults of each vCPU saw; its longest run of one state:",
+    ...columns(rows, [
+      ["vcpu", ({ vcpu }) => printable(vcpu), true],
+      ["faults", ({ faults }) => faults, true],
+      ["seq changed", ({ changes }) => changes, true],
+      ["same state", ({ longest }) => longest.faults, true],
+      ["seq", ({ longest }) => hexSeq(longest.seq), true],
+      ["inprog", ({ longest }) => longest.inProgress, true],
+      ["hull", ({ longest: { end, start } }) => `${start}-${end}`, true],
+      ["at", ({ longest }) => placeOf(longest), true]
+    ]),
+    ...(more > 0 ? [`  … and ${more} more`] : [])
+  ]
+}
+
+const memslotBlock = (report: Report): ReadonlyArray<string> => {
+  const { ns, swaps, waits } = report.memslots
+  if (swaps === 0) return []
+  return [`Memslot updates: ${swaps}, ${counted(waits, "wait")}, max ${unitOf(report)(ns.max)}.`]
+}
+
+const fileBlock = (report: Report, shown: number): ReadonlyArray<string> => {
+  const lines = report.files.slice(0, shown).flatMap(({ census, lost, path, lines }) => {
     const rejected = census.rejected.reduce((n, { count }) => n + count, 0)
+    const more = census.rejected.length - shown
     return [
       `${fileName(path)}: ${
         lines > 0 ? `${lines} lines, ${census.parsed} parsed, ${rejected} rejected` : `${report.events} events`
       }` +
       `, ${lost.length === 0 ? "none lost" : `events lost ${counted(lost.length, "time")} (line ${lost[0]!.line})`}`,
-      ...census.rejected.map(({ count, lines: first, reason }) =>
+      ...census.rejected.slice(0, shown).map(({ count, lines: first, reason }) =>
         `  ${count} rejected: ${reason} (line ${first.join(", ")})`
-      )
+      ),
+      ...(more > 0 ? [`  … for ${counted(more, "more reason")}`] : [])
     ]
   })
+  const more = report.files.length - shown
+  return [...lines, ...(more > 0 ? [`… and ${counted(more, "more file")}`] : [])]
+}
+
+const spanLine = (report: Report): string => {
+  const { span: { from, to }, tasks } = report
+  const [first, last] = isInTicks(report) ? [String(from), String(to)] : [secondsText(from), secondsText(to)]
+  return `Span ${first} to ${last} (${unitOf(report)(to - from)}), ${counted(tasks, "task")}`
+}
+
+const reportLines = (report: Report, detail: Detail, verbose: boolean): ReadonlyArray<string> => [
+  "Verdict",
+  ...verdictBlock(report, detail.evidence),
+  "",
+  spanLine(report),
+  ...refreshBlock(report, detail.laps),
+  "",
+  ...invalidatorBlock(report, detail.rows),
+  ...gpcBlock(report, detail.rows, verbose),
+  ...guestBlock(report, detail.laps, verbose),
+  ...faultStateBlock(report, detail.rows),
+  ...memslotBlock(report),
+  ...fileBlock(report, detail.files),
+  CAVEAT
+]
 
 /**
  * A report as text: at most some forty lines, unless it is to be verbose. Every claim cites file and line, or the
@@ -146,28 +234,9 @@ const fileBlock = (report: Report): ReadonlyArray<string> =>
  * @since 0.1.0
  */
 export const reportText = (report: Report, { verbose }: ReportOptions): string => {
-  const { evidence, laps, rows } = verbose ? ALL : FEW
-  const { from, to } = report.span
-  const { guestFaults: faults, memslots } = report
-  const other = [
-    ...(faults.mapped + faults.stale === 0
-      ? []
-      : [`Guest faults: ${faults.mapped} mapped, ${faults.stale} stale (${faults.hullOnly} for the hull only).`]),
-    ...(memslots.swaps === 0 ? [] : [`Memslot updates: ${memslots.swaps}, ${counted(memslots.waits, "wait")}.`])
-  ].join(" ")
-  return [
-    "Verdict",
-    ...verdictBlock(report, evidence),
-    "",
-    `Span ${secondsText(from)} to ${secondsText(to)} (${duration(to - from)}), ${counted(report.tasks, "task")}`,
-    ...refreshBlock(report, laps),
-    "",
-    ...invalidatorBlock(report, rows),
-    ...gpcBlock(report, rows),
-    ...(other === "" ? [] : [other]),
-    ...fileBlock(report),
-    CAVEAT
-  ].join("\n")
+  if (verbose) return reportLines(report, ALL, true).join("\n")
+  const texts = DETAILS.map((detail) => reportLines(report, detail, false))
+  return (texts.find((lines) => lines.length <= SCREEN) ?? texts.at(-1)!).join("\n")
 }
 
 /** A report as JSON. @category json @since 0.1.0 */

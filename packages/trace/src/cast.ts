@@ -79,6 +79,8 @@ export interface Task {
 export interface Refresh {
   readonly seq: number
   snapshots: number
+  /** Calls of hva_to_pfn: its laps, where no probe in the middle of it tells them. */
+  lookups: number
   resolvedAt: number | undefined
   testedAt: number | undefined
   inFlight: number
@@ -92,6 +94,8 @@ export interface Cache {
   readonly id: number
   readonly stream: string
   uhva: number | undefined
+  /** The address that it had when the trace began, as a refresh that keeps it told. */
+  untold: number | undefined
   gpa: number
   generation: number
   moved: boolean
@@ -209,6 +213,7 @@ export const addCache = (cast: Cast, pointer: number): Cache => {
     id,
     stream: `gpc/${id}`,
     uhva: undefined,
+    untold: undefined,
     gpa: -1,
     generation: 0,
     moved: true,

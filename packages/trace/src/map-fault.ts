@@ -6,12 +6,15 @@
 import { NO_PFN } from "@pfnscope/protocol"
 import type { Task } from "./cast.ts"
 import { F } from "./fields.ts"
+import { lookedUp } from "./map-gpc.ts"
 import { boolField, boundField, hvaField, pfnField, pointerField, vmOf, write } from "./writer.ts"
 import type { Writer } from "./writer.ts"
 
 /** Return of hva_to_pfn: outside a refresh it is a vCPU's fault that looks a frame up. */
 export const hvaToPfnRet = (w: Writer, task: Task): boolean => {
-  if (w.fields.has(F.pfn) && task.refreshing === undefined) task.resolved = pfnField(w.fields, F.pfn)
+  if (!w.fields.has(F.pfn)) return true
+  if (task.refreshing !== undefined) lookedUp(w, task, task.refreshing)
+  else task.resolved = pfnField(w.fields, F.pfn)
   return true
 }
 

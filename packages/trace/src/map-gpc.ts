@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { countCovering, rangesOf } from "@pfnscope/projections"
+import { countCovering, covers, rangesOf } from "@pfnscope/projections"
 import { EFAULT, INVALID_GPA, KVM_HVA_ERR_BAD } from "@pfnscope/protocol"
 import { anyVm, vmOfKvm } from "./cast.ts"
 import type { Cache, Refresh, Task, Vm } from "./cast.ts"
@@ -21,7 +21,7 @@ const vmOfCache = (w: Writer, task: Task, cache: Cache): Vm => {
 export const gpcInit = (w: Writer, task: Task): boolean => {
   const cache = cacheOf(w, task)
   if (cache === undefined) return false
-  cache.uhva = cache.refresh = undefined
+  cache.uhva = cache.untold = cache.refresh = undefined
   cache.vm = w.fields.has(F.kvm) ? vmOf(w, task) : undefined
   return true
 }
@@ -40,6 +40,7 @@ export const refresh = (w: Writer, task: Task): boolean => {
     (given > 0 && given !== hvaField(f, F.old_uhva))
   cache.gpa = gpa
   cache.generation = generation
+  if (!cache.moved && cache.uhva === undefined) cache.untold = hvaField(f, F.old_uhva)
   const isTold = !w.cast.innerRefresh && task.refreshing === cache
   w.cast.innerRefresh = true
   if (isTold) return true
@@ -54,6 +55,7 @@ const beginRefresh = (task: Task, cache: Cache, seq: number): void => {
   cache.refresh = {
     seq,
     snapshots: 0,
+    lookups: 0,
     resolvedAt: undefined,
     testedAt: undefined,
     inFlight: 0,
@@ -91,7 +93,10 @@ export const wholeRefreshRet = (w: Writer, task: Task): boolean =>
 
 /** Tells the cache's address where it is new. */
 const translate = (w: Writer, task: Task, cache: Cache): void => {
-  const uhva = hvaField(w.fields, F.uhva)
+  moveTo(w, task, cache, hvaField(w.fields, F.uhva))
+}
+
+const moveTo = (w: Writer, task: Task, cache: Cache, uhva: number): void => {
   if (!cache.moved && uhva === cache.uhva) return
   cache.moved = false
   cache.uhva = uhva
@@ -138,6 +143,39 @@ const lookInFlight = (w: Writer, cache: Cache, run: Refresh, vm: Vm): void => {
   const ranges = rangesOf(w.ranges, vm.stream)
   run.inFlight = ranges.counted
   run.covering = countCovering(ranges, cache.uhva ?? KVM_HVA_ERR_BAD)
+}
+
+/**
+ * Return of hva_to_pfn within a refresh. With the probe at the snapshot it repeats what `gpc_pfn` says. Without, it is a
+ * lap: each but the first says that the lap before was thrown away, but not why. Nothing then tells when the cache was
+ * published or marked.
+ */
+export const lookedUp = (w: Writer, task: Task, cache: Cache): void => {
+  const run = cache.refresh
+  if (run === undefined || run.snapshots > 0) return
+  const vm = vmOfCache(w, task, cache)
+  const uhva = w.fields.has(F.hva) ? hvaField(w.fields, F.hva) : cache.uhva ?? cache.untold
+  if (uhva !== undefined && uhva > 0) moveTo(w, task, cache, uhva)
+  if (run.lookups++ > 0) {
+    const { covering, inFlight } = openNow(w, vm, cache)
+    const data = {
+      _tag: "RetryDecided",
+      thread: task.thread,
+      gpc: cache.id,
+      reason: "none",
+      inFlight,
+      covering
+    } as const
+    write(w, cache.stream, "inferred", data, run.seq, run.resolvedAt)
+  }
+  const resolved = { hva: cache.uhva ?? KVM_HVA_ERR_BAD, pfn: pfnField(w.fields, F.pfn) }
+  run.resolvedAt = write(w, "mmu/0", "observed", { _tag: "PfnResolved", thread: task.thread, ...resolved }, run.seq)
+}
+
+/** The ranges that are open, counted or not: whether they are is not told. */
+const openNow = (w: Writer, vm: Vm, { uhva }: Cache): { readonly inFlight: number; readonly covering: number } => {
+  const { open } = rangesOf(w.ranges, vm.stream)
+  return { inFlight: open.length, covering: open.filter((range) => uhva !== undefined && covers(range, uhva)).length }
 }
 
 /** What the lookup gave. */
@@ -236,7 +274,7 @@ export const refreshRet = (w: Writer, task: Task): boolean => {
   const run = cache.refresh
   if (run !== undefined && !run.done) {
     if (ret < 0) fail(w, task, cache, "inferred", ret)
-    else if (run.snapshots === 0) keep(w, task, cache, "inferred")
+    else if (run.snapshots + run.lookups === 0) keep(w, task, cache, "inferred")
   }
   const data = { _tag: "RefreshReturned", thread: task.thread, gpc: cache.id, ret } as const
   write(w, cache.stream, "observed", data, run?.seq)
@@ -306,7 +344,7 @@ export const deactivateRet = (w: Writer, task: Task): boolean => {
   task.changing = undefined
   if (cache === undefined) return false
   if (task.wasActive) write(w, cache.stream, "inferred", { _tag: "Deactivated", thread: task.thread, gpc: cache.id })
-  cache.uhva = undefined
+  cache.uhva = cache.untold = undefined
   write(w, task.stream, "observed", { _tag: "Returned", thread: task.thread, ret: 0 })
   return true
 }

@@ -251,6 +251,32 @@ describe("a refresh in a trace", () => {
     ])
   })
 
+  it("has laps without probes in its middle: its lookups, which do not say why there are several", () => {
+    const looked = `5 hva2pfn_ret: (f <- g) hva=0x7e0002000000 pfn=0x10435e`
+    const events = said(map(
+      entry,
+      looked,
+      `7 inv_start: (f) ${MN} ${PAGE} flags=1 event=1 active=0 seq=16`,
+      looked,
+      `5 refresh_ret: (f <- g) ${GPC} ret=0`
+    ))
+    assert.deepStrictEqual(events.map(({ data, how }) => `${data._tag} ${how}`), [
+      "RefreshEntered observed",
+      "Translated observed",
+      "PfnResolved observed",
+      "RangeStartCalled observed",
+      "RetryDecided inferred",
+      "PfnResolved observed",
+      "RefreshReturned observed"
+    ])
+    assert.deepInclude(events[4]!.data, { reason: "none", inFlight: 1, covering: 1 })
+  })
+
+  it("of 6.1 has the address that it kept, where the lookup does not name it", () => {
+    const events = said(map(entry, "5 hva2pfn_ret: (f <- g) pfn=0x10435e"))
+    assert.deepInclude(events.at(-1)!.data, { _tag: "PfnResolved", hva: 0x7e0002000000 })
+  })
+
   it("has error values where the kernel has", () => {
     const events = said(map(
       `5 activate: (f) ${GPC} gpa=0xffffffffffffffff uhva=0x7e0040000000 len=4096 active=0`,

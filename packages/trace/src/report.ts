@@ -58,7 +58,8 @@ export const reportedFile = (census: Census): ReportedFile => ({
     rejected: census.rejected,
     unmapped: census.unmapped.map(({ count, event }) => ({ event, count }))
   },
-  lost: census.lost
+  lost: census.lost,
+  clock: census.clock
 })
 
 /**
