@@ -205,7 +205,10 @@ const open = (): LineReader => {
       line.bytes = bytes
       // What stands in a frame is the name of a function and of a file: anything at all.
       if (bytes[from] === TAB) return readFrame(bytes, from, to, line) ? FRAME : NO_CONTEXT
+      const { host } = line
       const columns = readColumns(bytes, from, to, line)
+      // A line that is no record is of the machine of the record before.
+      if (columns < 0) line.host = host
       if (columns < 0) return readFrame(bytes, from, to, line) ? FRAME : NO_CONTEXT
       const event = skipSpaces(bytes, columns, to)
       if (startsWith(bytes, event, to, PERF_RECORD)) return readPerfRecord(bytes, event, to, line)
