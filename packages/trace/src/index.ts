@@ -9,7 +9,7 @@ export type { Conformance, ConformOptions, Rereadable } from "./conform/conform.
 export { DECISIONS, READINGS } from "./conform/decision.ts"
 export type { DecisionKind, Disagreement, Tally } from "./conform/decision.ts"
 export { kernelOf } from "./conform/kernel.ts"
-export type { Kernel } from "./conform/kernel.ts"
+export type { KernelPolicy } from "./conform/kernel.ts"
 export { TRACE_PROBLEMS, TraceError } from "./error.ts"
 export type { TraceProblem } from "./error.ts"
 export { importBytes, importTrace } from "./import.ts"

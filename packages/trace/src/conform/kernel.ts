@@ -7,7 +7,7 @@ import { mainline61, mainline612, mainline73 } from "@pfnscope/protocol"
 import type { EventTag, Policy } from "@pfnscope/protocol"
 
 /** The policy of a trace's kernel, and how it was found. @category models @since 0.1.0 */
-export interface Kernel {
+export interface KernelPolicy {
   readonly policy: Policy
   readonly found: string
 }
@@ -21,7 +21,7 @@ const OF_6_1: ReadonlyArray<string> = ["check_in", "kvm_gfn_to_pfn_cache_check",
  * @category queries
  * @since 0.1.0
  */
-export const kernelOf = (kinds: ReadonlySet<EventTag>, records: ReadonlyArray<string>): Kernel => {
+export const kernelOf = (kinds: ReadonlySet<EventTag>, records: ReadonlyArray<string>): KernelPolicy => {
   if (kinds.has("GpcSeqBumped")) return { policy: mainline73, found: "it has a sequence of the caches' own" }
   const old = OF_6_1.find((name) => records.includes(name))
   if (old !== undefined) return { policy: mainline61, found: `it records ${old}` }
