@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { F, makeFields } from "./fields.ts"
+import { F, makeFields, newForm } from "./fields.ts"
 import { bytesOf } from "./text.ts"
 
 const pairs = (text: string) => {
   const fields = makeFields()
   const bytes = bytesOf(text)
-  fields.readPairs(bytes, 0, bytes.length)
+  fields.readPairs(bytes, 0, bytes.length, newForm())
   return fields
 }
 
@@ -46,8 +46,8 @@ describe("fields", () => {
     const fields = makeFields()
     const first = bytesOf("start=0x1 end=0x2")
     const second = bytesOf("start=0x3")
-    fields.readPairs(first, 0, first.length)
-    fields.readPairs(second, 0, second.length)
+    fields.readPairs(first, 0, first.length, newForm())
+    fields.readPairs(second, 0, second.length, newForm())
     assert.isFalse(fields.has(F.end))
     assert.strictEqual(fields.signed(F.end), 0)
   })

@@ -106,6 +106,8 @@ export const F = Object.fromEntries(NAMES.map((name, number) => [name, number]))
 const EQUALS = 61
 const SPACE = 32
 const QUOTE = 34
+const PARENTHESIS = 40
+const PARENTHESIS_END = 41
 const COMMA = 44
 const MINUS = 45
 const COLON = 58
@@ -141,6 +143,25 @@ const fieldAt = (bytes: Uint8Array, from: number, to: number): number => {
   return -1
 }
 
+/**
+ * What the bodies of a kind of record look like, as the last one did: how long the location in parentheses before the
+ * first field is (0: there is none), and the fields in their order. Where the next one looks alike, nothing is looked
+ * up. Each kind keeps its own.
+ */
+export interface Form {
+  location: number
+  readonly names: Array<Spelling>
+}
+
+/** Nothing is known of a kind of record. */
+export const newForm = (): Form => ({ location: 0, names: [] })
+
+/** Stands where no field is expected. */
+const NO_NAME: Spelling = { bytes: new Uint8Array(0), number: -1 }
+
+/** A record of more fields than this has forgotten what it is. */
+const LONGEST_FORM = 64
+
 /** The fields of the body read last. */
 export interface Fields {
   /** Names that the recorder of this event gave to fields, beside the fields' own. The mapping sets them. */
@@ -149,9 +170,9 @@ export interface Fields {
   bareHex: boolean
   /**
    * Reads `name=value` fields. A value is hexadecimal with 0x, or with a digit above 9; else decimal, or as
-   * {@link Fields.bareHex} says.
+   * {@link Fields.bareHex} says. `form` is that of the kind of record.
    */
-  readonly readPairs: (bytes: Uint8Array, from: number, to: number) => void
+  readonly readPairs: (bytes: Uint8Array, from: number, to: number, form: Form) => void
   /** Reads the arguments of a syscall, `name: value, …`; a value is hexadecimal, with 0x or without. */
   readonly readArguments: (bytes: Uint8Array, from: number, to: number) => void
   readonly has: (field: number) => boolean
@@ -179,10 +200,11 @@ export const makeFields = (): Fields => {
 
   const fieldOf = (bytes: Uint8Array, from: number, to: number): number => {
     const { renamed } = fields
-    const field = renamed === undefined ? fieldAt(bytes, from, to) : renamedAt(bytes, from, to, renamed)
-    // The first one counts: what follows a text may be a part of that text.
-    return field >= 0 && stamps[field] === stamp ? -1 : field
+    return renamed === undefined ? fieldAt(bytes, from, to) : renamedAt(bytes, from, to, renamed)
   }
+
+  /** The first one counts: what follows a text may be a part of that text. */
+  const isNew = (field: number): boolean => field >= 0 && stamps[field] !== stamp
 
   const store = (field: number, bytes: Uint8Array, from: number, to: number, hex: boolean): void => {
     if (!value.read(bytes, from, to, hex || (fields.bareHex && IS_ADDRESS[field]!), MAY_BE_HEX[field]!)) return
@@ -191,42 +213,82 @@ export const makeFields = (): Fields => {
     lows[field] = value.low
   }
 
-  /** Stores `0x…`, the value of most fields, in one pass; gives where it ends, or -1 where it is something else. */
+  /** Stores `0x…`, the value of most fields; gives where it ends, or -1 where it is something else. */
   const storeHex = (field: number, bytes: Uint8Array, from: number, to: number): number => {
     if (bytes[from] !== 48 || bytes[from + 1] !== X) return -1
+    let end = from + 2
+    while (end < to && bytes[end] !== SPACE) end++
+    if (end === from + 2 || end > from + 18) return -1
+    const split = Math.max(from + 2, end - 8)
     let high = 0
     let low = 0
-    let i = from + 2
-    while (i < to) {
+    let all = 0
+    for (let i = from + 2; i < split; i++) {
       const d = DIGITS[bytes[i]!]!
-      if (d > 15) break
-      high = (high << 4) | (low >>> 28)
-      low = (low << 4) | d
-      i++
+      all |= d
+      high = (high << 4) | d
     }
-    if (i === from + 2 || i > from + 18 || (i < to && bytes[i] !== SPACE)) return -1
+    for (let i = split; i < end; i++) {
+      const d = DIGITS[bytes[i]!]!
+      all |= d
+      low = (low << 4) | d
+    }
+    if (all > 15) return -1
     stamps[field] = stamp
     highs[field] = high
     lows[field] = low
-    return i
+    return end
   }
 
-  const readPairs = (bytes: Uint8Array, from: number, to: number): void => {
+  const readPairs = (bytes: Uint8Array, from: number, to: number, form: Form): void => {
     stamp++
-    let first = from
-    for (let i = from; i < to; i++) {
-      if (bytes[i] !== EQUALS) continue
-      let name = i
-      while (name > first && bytes[name - 1] !== SPACE) name--
-      const field = fieldOf(bytes, name, i)
-      let end = field < 0 ? -1 : storeHex(field, bytes, i + 1, to)
-      if (end < 0) {
-        end = endOfValue(bytes, i + 1, to)
-        if (field >= 0) store(field, bytes, i + 1, end, false)
+    const { names } = form
+    let first = from + form.location
+    if (form.location > 0 && !(bytes[from] === PARENTHESIS && bytes[first - 2] === PARENTHESIS_END)) first = from
+    let k = 0
+    while (first < to) {
+      const usual = k < names.length ? names[k]! : NO_NAME
+      // Nearly every record of an event has the fields that the one before had, in the same order.
+      let equals = first + usual.bytes.length
+      let field = usual.number
+      if (bytes[equals] !== EQUALS || !isText(bytes, first, equals, usual.bytes)) {
+        equals = first
+        while (equals < to && bytes[equals] !== EQUALS) equals++
+        if (equals >= to) return
+        field = readName(bytes, first, equals, form, k, from)
       }
-      first = end + 1
-      i = end
+      k++
+      first = readValue(isNew(field) ? field : -1, bytes, equals + 1, to) + 1
     }
+  }
+
+  /** The field whose name stands before the `=`; the form takes note of it, and of the location before the first. */
+  const readName = (
+    bytes: Uint8Array,
+    first: number,
+    equals: number,
+    form: Form,
+    k: number,
+    from: number
+  ): number => {
+    let name = equals
+    while (name > first && bytes[name - 1] !== SPACE) name--
+    const field = fieldOf(bytes, name, equals)
+    const hasLocation = k === 0 && bytes[from] === PARENTHESIS && bytes[name - 2] === PARENTHESIS_END
+    if (k === 0) form.location = hasLocation ? name - from : 0
+    if ((name === first || hasLocation) && k <= form.names.length && k < LONGEST_FORM) {
+      form.names[k] = { bytes: bytes.slice(name, equals), number: field }
+    }
+    return field
+  }
+
+  /** Stores a value, unless the field is none (-1); gives where it ends. */
+  const readValue = (field: number, bytes: Uint8Array, from: number, to: number): number => {
+    const hexEnd = field < 0 ? -1 : storeHex(field, bytes, from, to)
+    if (hexEnd >= 0) return hexEnd
+    const end = endOfValue(bytes, from, to)
+    if (field >= 0) store(field, bytes, from, end, false)
+    return end
   }
 
   const readArguments = (bytes: Uint8Array, from: number, to: number): void => {
@@ -239,7 +301,7 @@ export const makeFields = (): Fields => {
         let end = i + 2
         while (end < to && bytes[end] !== 44 && bytes[end] !== 41 && bytes[end] !== SPACE) end++
         const field = fieldOf(bytes, token, i)
-        if (field >= 0) store(field, bytes, i + 2, end, true)
+        if (isNew(field)) store(field, bytes, i + 2, end, true)
         token = i = end
         token++
       }

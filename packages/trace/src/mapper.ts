@@ -13,7 +13,7 @@ import { noneInFlight } from "@pfnscope/projections"
 import { addTask, commOf, isRenamed, makeCasts } from "./cast.ts"
 import type { Cast, Task } from "./cast.ts"
 import type { Counter } from "./census.ts"
-import { F, makeFields } from "./fields.ts"
+import { F, makeFields, newForm } from "./fields.ts"
 import type { Spelling } from "./fields.ts"
 import type { TraceLine } from "./format.ts"
 import * as fault from "./map-fault.ts"
@@ -72,9 +72,12 @@ const PROBES: Readonly<Record<string, Handler>> = {
   fault_state: fault.faultState
 }
 
-const pairs = (handler: Handler): Handler => (w, task) => {
-  w.fields.readPairs(w.line.bytes, w.line.bodyFrom, w.line.bodyTo)
-  return handler(w, task)
+const pairs = (handler: Handler): Handler => {
+  const form = newForm()
+  return (w, task) => {
+    w.fields.readPairs(w.line.bytes, w.line.bodyFrom, w.line.bodyTo, form)
+    return handler(w, task)
+  }
 }
 
 const args = (handler: Handler): Handler => (w, task) => {
@@ -90,7 +93,7 @@ const argsOrPairs = (handler: Handler): Handler => (w, task) => {
   const { bodyFrom, bodyTo, bytes } = w.line
   let i = bodyFrom
   while (i < bodyTo && bytes[i] !== EQUALS && bytes[i] !== COLON) i++
-  if (bytes[i] === EQUALS && i < bodyTo) w.fields.readPairs(bytes, bodyFrom, bodyTo)
+  if (bytes[i] === EQUALS && i < bodyTo) w.fields.readPairs(bytes, bodyFrom, bodyTo, newForm())
   else w.fields.readArguments(bytes, bodyFrom, bodyTo)
   return handler(w, task)
 }
@@ -100,7 +103,7 @@ const returned: Handler = (w, task) => {
   const { bodyFrom, bodyTo, bytes } = w.line
   const text = decode(bytes, bodyFrom, bodyTo)
   if (text.includes("=")) {
-    w.fields.readPairs(bytes, bodyFrom, bodyTo)
+    w.fields.readPairs(bytes, bodyFrom, bodyTo, newForm())
     return left(w, task, w.fields.signed(F.ret))
   }
   if (/^-\d{1,15}$/.test(text)) return left(w, task, Number(text))
@@ -114,12 +117,12 @@ const returned: Handler = (w, task) => {
 const unmapRange: Handler = (w, task) => {
   if (w.cast.probed) return true
   const { bytes, bodyFrom, bodyTo } = w.line
-  w.fields.readPairs(bytes, bodyFrom, bodyTo)
+  w.fields.readPairs(bytes, bodyFrom, bodyTo, newForm())
   if (!w.fields.has(F.start)) {
     const range = /(0x[0-9a-f]{1,16}) -- (0x[0-9a-f]{1,16})/.exec(decode(bytes, bodyFrom, bodyTo))
     if (range === null) return false
     const text = new TextEncoder().encode(`start=${range[1]} end=${range[2]}`)
-    w.fields.readPairs(text, 0, text.length)
+    w.fields.readPairs(text, 0, text.length, newForm())
   }
   return notifier.kvmUnmapHvaRange(w, task)
 }
