@@ -10,11 +10,12 @@ import type { Activity, GpcValidity } from "@pfnscope/projections"
 import { NOTIFIER_EVENTS } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
-import type { Census } from "./census.ts"
 import { importBytes, importTrace } from "./import.ts"
+import type { Census } from "./reading/census.ts"
+import { BUNDLED, recordings, skipped } from "./recordings.ts"
 import { envelopesOf, reportTrace } from "./report.ts"
 
 /** What is used of what `expected.json` says of a capture; times in µs. */
@@ -52,20 +53,9 @@ interface Spread {
   readonly max: number
 }
 
-const findTraces = (): string | undefined => {
-  let folder = import.meta.dirname
-  while (folder !== dirname(folder)) {
-    const traces = join(folder, "shared", "traces")
-    if (existsSync(join(traces, "expected.json"))) return traces
-    folder = dirname(folder)
-  }
-  return undefined
-}
-
-const traces = findTraces()
-const expectations: ReadonlyArray<readonly [string, Expected]> = traces === undefined
+const expectations: ReadonlyArray<readonly [string, Expected]> = recordings === undefined
   ? []
-  : Object.entries(JSON.parse(readFileSync(join(traces, "expected.json"), "utf8")) as Record<string, Expected>)
+  : Object.entries(JSON.parse(readFileSync(join(recordings, "expected.json"), "utf8")) as Record<string, Expected>)
 
 /** Folds the events of a capture, and imports it but once. */
 const read = Effect.fnUntraced(function*(path: string) {
@@ -85,13 +75,11 @@ const CAUGHT_ON_6_1: Readonly<Record<string, number>> = { "6.1/M-2vcpu.trace.gz"
 /** Stale faults of 6.1 M-2vcpu in the union of the ranges in flight and in none of them; of the others there are none. */
 const HULL_ONLY: Readonly<Record<string, number>> = { "6.1/M-2vcpu.trace.gz": 290 }
 
-const skipped = traces === undefined ? " (SKIPPED: no shared/traces beside the checkout)" : ""
-
-describe.skipIf(traces === undefined)(`a real capture${skipped}`, () => {
+describe.skipIf(recordings === undefined)(`a real capture${skipped}`, () => {
   for (const [name, expected] of expectations) {
     it.effect(`counts as an independent script counted: ${name}`, () =>
       Effect.gen(function*() {
-        const { census, state } = yield* read(join(traces!, name))
+        const { census, state } = yield* read(join(recordings!, name))
         assert.deepStrictEqual(countsOf(state, census), wanted(name, expected))
         assertTimes(state, expected, census)
       }).pipe(Effect.provide(NodeFileSystem.layer)))
@@ -99,8 +87,8 @@ describe.skipIf(traces === undefined)(`a real capture${skipped}`, () => {
 
   it.effect("shows the stale publishes where the script saw them", () =>
     Effect.gen(function*() {
-      const report = yield* reportTrace(join(traces!, "6.12/X2.trace.gz"))
-      const lines = gunzipSync(readFileSync(join(traces!, "6.12/X2.trace.gz"))).toString().split("\n")
+      const report = yield* reportTrace(join(recordings!, "6.12/X2.trace.gz"))
+      const lines = gunzipSync(readFileSync(join(recordings!, "6.12/X2.trace.gz"))).toString().split("\n")
       const stale = report.verdicts.find(({ id }) => id === "stale-publish")!
       const published = stale.evidence.map(({ line }) => lines[line - 1]!).filter((line) => line.includes("gpc_commit"))
       const examples = expectations.find(([name]) => name === "6.12/X2.trace.gz")![1].stale_commit_examples
@@ -161,11 +149,11 @@ const saidBy = Effect.fnUntraced(function*(text: string) {
   }
 })
 
-describe.skipIf(traces === undefined)(`a capture in the texts of several tools${skipped}`, () => {
+describe.skipIf(recordings === undefined)(`a capture in the texts of several tools${skipped}`, () => {
   it.effect("says the same in each", () =>
     Effect.gen(function*() {
       for (const name of ["6.12/A2", "6.12/E1", "6.1/M-2vcpu"]) {
-        const whole = gunzipSync(readFileSync(join(traces!, `${name}.trace.gz`))).toString()
+        const whole = gunzipSync(readFileSync(join(recordings!, `${name}.trace.gz`))).toString()
         const text = whole.split("\n").slice(0, 10_000).join("\n") + "\n"
         const ftrace = yield* saidBy(text)
         const traceCmd = yield* saidBy(asTraceCmd(text))
@@ -185,11 +173,11 @@ describe.skipIf(traces === undefined)(`a capture in the texts of several tools${
     ["perf script", "formats/perf-A2.perfscript.gz", / [\d.]+: +\w+:(\w+):/]
   ])("that %s recorded itself is read whole", ([_name, file, event]) =>
     Effect.gen(function*() {
-      const lines = gunzipSync(readFileSync(join(traces!, file as string))).toString().split("\n").filter((line) =>
+      const lines = gunzipSync(readFileSync(join(recordings!, file as string))).toString().split("\n").filter((line) =>
         line !== ""
       )
       const named = lines.flatMap((line) => (event as RegExp).exec(line)?.[1] ?? [])
-      const { census, state } = yield* read(join(traces!, file as string))
+      const { census, state } = yield* read(join(recordings!, file as string))
       const records: Record<string, number> = {}
       for (const name of named) records[name] = (records[name] ?? 0) + 1
       assert.deepStrictEqual(sorted(census.records), sorted(records))
@@ -205,7 +193,7 @@ describe.skipIf(traces === undefined)(`a capture in the texts of several tools${
 describe("the capture that comes with the package", () => {
   it.effect("shows the seed's problem: retries that no invalidation of the page explains", () =>
     Effect.gen(function*() {
-      const report = yield* reportTrace(join(import.meta.dirname, "..", "captures", "A1-6.12.trace.gz"))
+      const report = yield* reportTrace(BUNDLED)
       const { census } = report.files[0]!
       assert.deepStrictEqual([census.parsed, census.rejected], [25_071, []])
       assert.deepInclude(report.refreshes, { completed: 195, retries: 150, unrelatedLaps: 150, lapsMax: 73 })

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-export type { Census, Lost, Rejected, Unmapped } from "./census.ts"
 export { conform } from "./conform/conform.ts"
 export type { Conformance, ConformOptions, Rereadable } from "./conform/conform.ts"
 export { DECISIONS, READINGS } from "./conform/decision.ts"
@@ -14,9 +13,10 @@ export { TRACE_PROBLEMS, TraceError } from "./error.ts"
 export type { TraceProblem } from "./error.ts"
 export { importBytes, importTrace } from "./import.ts"
 export type { ImportedTrace, ImportOptions } from "./import.ts"
-export { importTraces } from "./merge.ts"
-export type { ImportedTraces, TraceFile } from "./merge.ts"
-export type { ImportProgress } from "./progress.ts"
+export type { Census, Lost, Rejected, Unmapped } from "./reading/census.ts"
+export { importTraces } from "./reading/merge.ts"
+export type { ImportedTraces, TraceFile } from "./reading/merge.ts"
+export type { ImportProgress } from "./reading/progress.ts"
 export * from "./recipe/index.ts"
 export { envelopesOf, reportedFile, reportOfTrace, reportTrace } from "./report.ts"
 export { whatIf } from "./whatif/whatif.ts"

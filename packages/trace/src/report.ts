@@ -10,10 +10,10 @@ import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Stream from "effect/Stream"
-import type { Census } from "./census.ts"
 import type { TraceError } from "./error.ts"
 import { importTrace } from "./import.ts"
 import type { ImportedTrace } from "./import.ts"
+import type { Census } from "./reading/census.ts"
 
 /**
  * The events of a trace as a log would give them back: with positions and revisions, both from 1.

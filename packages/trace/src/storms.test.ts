@@ -8,23 +8,12 @@ import { assert, describe, layer } from "@effect/vitest"
 import type { Report, StormRelation, VerdictId } from "@pfnscope/projections"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { importBytes } from "./import.ts"
+import { recordings, skipped } from "./recordings.ts"
 import { reportOfTrace, reportTrace } from "./report.ts"
-
-const findTraces = (): string | undefined => {
-  let folder = import.meta.dirname
-  while (folder !== dirname(folder)) {
-    const traces = join(folder, "shared", "traces")
-    if (existsSync(join(traces, "expected.json"))) return traces
-    folder = dirname(folder)
-  }
-  return undefined
-}
-
-const traces = findTraces()
 
 /** The storm's tasks of each capture, those to blame for most retries first, and how the storm stands to the caches. */
 const STORMS: ReadonlyArray<readonly [file: string, pids: ReadonlyArray<number>, relation: StormRelation]> = [
@@ -45,7 +34,7 @@ const STORMS: ReadonlyArray<readonly [file: string, pids: ReadonlyArray<number>,
   ["formats/tgid-I-irqfd", [239], "unrelated"]
 ]
 
-const pathOf = (file: string) => join(traces!, `${file}.trace.gz`)
+const pathOf = (file: string) => join(recordings!, `${file}.trace.gz`)
 
 /** The report on those lines of a capture whose event is wanted. */
 const reportOnLines = (file: string, isWanted: (event: string, line: string) => boolean) => {
@@ -59,9 +48,7 @@ const reportOnLines = (file: string, isWanted: (event: string, line: string) => 
 
 const verdictOf = (report: Report, id: VerdictId) => report.verdicts.find((verdict) => verdict.id === id)!
 
-const skipped = traces === undefined ? " (SKIPPED: no shared/traces beside the checkout)" : ""
-
-describe.skipIf(traces === undefined)(`the storm of a capture${skipped}`, () => {
+describe.skipIf(recordings === undefined)(`the storm of a capture${skipped}`, () => {
   layer(NodeFileSystem.layer)((it) => {
     it.effect.each(STORMS)(
       "is named, and how it stands to the caches: %s",
@@ -133,7 +120,7 @@ const IN_FUNCTIONS = new Set([
   "swap_publish"
 ])
 
-describe.skipIf(traces === undefined)(`with fewer probes${skipped}`, () => {
+describe.skipIf(recordings === undefined)(`with fewer probes${skipped}`, () => {
   layer(NodeFileSystem.layer)((it) => {
     it.effect.each(["6.12/A1", "6.12/C", "6.1/M-2vcpu", "7.3/C", "7.3/X2"])(
       "at the entries and returns of functions only, laps and storm are the same: %s",

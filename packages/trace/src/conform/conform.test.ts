@@ -4,15 +4,14 @@ import { L, mainline612, programOf } from "@pfnscope/protocol"
 import type { Label, Program, Step } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { importBytes } from "../import.ts"
+import { BUNDLED, recordings, skipped } from "../recordings.ts"
 import { envelopesOf } from "../report.ts"
 import { conform } from "./conform.ts"
 import type { ConformOptions } from "./conform.ts"
-
-const CAPTURE = join(import.meta.dirname, "..", "..", "captures", "A1-6.12.trace.gz")
 
 const linesOf = (path: string): ReadonlyArray<string> => gunzipSync(readFileSync(path)).toString().split("\n")
 
@@ -38,7 +37,7 @@ const changed = (label: Label, part: Partial<Step>): Program =>
 describe("a trace of Linux 6.12", () => {
   it.effect("has no decision that the policy's steps do not make", () =>
     Effect.gen(function*() {
-      const result = yield* compare(linesOf(CAPTURE))
+      const result = yield* compare(linesOf(BUNDLED))
       assert.strictEqual(result.policy, "mainline-6.12")
       assert.deepStrictEqual(result.disagree, [])
       assert.isAbove(result.decisions, 11_000)
@@ -51,7 +50,7 @@ describe("a trace of Linux 6.12", () => {
 
   it.effect("disagrees with a walk that forgets to mark what it hits, with every mark, at its line", () =>
     Effect.gen(function*() {
-      const lines = linesOf(CAPTURE)
+      const lines = linesOf(BUNDLED)
       const result = yield* compare(lines, {
         program: changed("start.invalidate", {
           run: (s, t, emit) => {
@@ -72,7 +71,7 @@ describe("a trace of Linux 6.12", () => {
 
   it.effect("disagrees with a test that never finds the count raised, at every retry but the ambiguous", () =>
     Effect.gen(function*() {
-      const result = yield* compare(linesOf(CAPTURE), {
+      const result = yield* compare(linesOf(BUNDLED), {
         program: changed("retry.count", {
           run: (s, t, emit) => {
             emit.RetryTested(t.id, 1, 0, s.kvm.count, 0)
@@ -86,7 +85,7 @@ describe("a trace of Linux 6.12", () => {
 
   it.effect("believes what it shows: a check that fails without reason is found, and the mark that then comes late", () =>
     Effect.gen(function*() {
-      const lines = [...linesOf(CAPTURE)]
+      const lines = [...linesOf(BUNDLED)]
       const at = lines.findIndex((line, i) => i > 12_000 && line.includes(": check:") && line.endsWith("ret=1"))
       lines[at] = lines[at]!.replace(/ret=1$/, "ret=0")
       const result = yield* compare(lines)
@@ -99,7 +98,7 @@ describe("a trace of Linux 6.12", () => {
 
   it.effect("a count that does not follow is found", () =>
     Effect.gen(function*() {
-      const lines = [...linesOf(CAPTURE)]
+      const lines = [...linesOf(BUNDLED)]
       const at = lines.findIndex((line, i) => i > 12_000 && line.includes(": inv_dec:") && line.includes("active=0"))
       lines[at] = lines[at]!.replace("active=0", "active=7")
       const result = yield* compare(lines)
@@ -108,7 +107,7 @@ describe("a trace of Linux 6.12", () => {
 
   it.effect("after a loss nothing is known until it is seen again, and nothing disagrees for it", () =>
     Effect.gen(function*() {
-      const lines = linesOf(CAPTURE)
+      const lines = linesOf(BUNDLED)
       const cut = [...lines.slice(0, 8_000), "CPU:1 [LOST 900 EVENTS]", ...lines.slice(9_000)]
       const result = yield* compare(cut)
       assert.deepStrictEqual(result.disagree, [])
@@ -119,23 +118,12 @@ describe("a trace of Linux 6.12", () => {
 
   it.effect("an empty one, or one without decisions, has nothing to agree with", () =>
     Effect.gen(function*() {
-      const marks = linesOf(CAPTURE).filter((line) => /tracing_mark_write|sys_/.test(line))
+      const marks = linesOf(BUNDLED).filter((line) => /tracing_mark_write|sys_/.test(line))
       const result = yield* compare(marks)
       assert.deepInclude(result, { decisions: 0, agree: 0, unknown: 0 })
     }))
 })
 
-const findTraces = (): string | undefined => {
-  let folder = import.meta.dirname
-  while (folder !== dirname(folder)) {
-    const traces = join(folder, "shared", "traces")
-    if (existsSync(join(traces, "expected.json"))) return traces
-    folder = dirname(folder)
-  }
-  return undefined
-}
-
-const traces = findTraces()
 const POLICY_OF = { "6.1": "mainline-6.1", "6.12": "mainline-6.12", "7.3": "mainline-7.3", formats: "mainline-6.12" }
 const CAPTURES = {
   "6.1": ["A1", "M-2vcpu"],
@@ -144,14 +132,14 @@ const CAPTURES = {
   formats: ["counter-A2"]
 } as const
 
-describe.skipIf(traces === undefined)(
-  `every capture${traces === undefined ? " (SKIPPED: no shared/traces beside the checkout)" : ""}`,
+describe.skipIf(recordings === undefined)(
+  `every capture${skipped}`,
   () => {
     for (const [kernel, names] of Object.entries(CAPTURES)) {
       for (const name of names) {
         it.effect(`agrees with the policy of its kernel: ${kernel}/${name}`, () =>
           Effect.gen(function*() {
-            const result = yield* compare(linesOf(join(traces!, kernel, `${name}.trace.gz`)))
+            const result = yield* compare(linesOf(join(recordings!, kernel, `${name}.trace.gz`)))
             assert.strictEqual(result.policy, POLICY_OF[kernel as keyof typeof POLICY_OF])
             assert.deepStrictEqual(result.disagree, [])
             assert.strictEqual(result.overflows, 0)

@@ -2,30 +2,19 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { spawnSync } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { importBytes } from "../import.ts"
+import { recordings, skipped } from "../recordings.ts"
 import { actionsOf } from "./bpftrace.ts"
 import { BUILDS, KERNELS, LAYOUTS } from "./kernels.ts"
 import type { Kernel } from "./kernels.ts"
 import { probesOf } from "./probes.ts"
 import { kprobeLines, recipeText, TOOLS } from "./script.ts"
 
-const findTraces = (): string | undefined => {
-  let folder = import.meta.dirname
-  while (folder !== dirname(folder)) {
-    const traces = join(folder, "shared", "traces")
-    if (existsSync(join(traces, "expected.json"))) return traces
-    folder = dirname(folder)
-  }
-  return undefined
-}
-
-const traces = findTraces()
-const read = (kernel: Kernel, name: string) => readFileSync(join(traces!, kernel, name), "utf8").trimEnd().split("\n")
-const skipped = traces === undefined ? " (SKIPPED: no shared/traces beside the checkout)" : ""
-
-describe.skipIf(traces === undefined)(`what was recorded${skipped}`, () => {
+const read = (kernel: Kernel, name: string) =>
+  readFileSync(join(recordings!, kernel, name), "utf8").trimEnd().split("\n")
+describe.skipIf(recordings === undefined)(`what was recorded${skipped}`, () => {
   it.each(KERNELS)("on %s is what the recipe for its build says, word for word", (kernel) => {
     const text = recipeText({ kernel, tool: "ftrace", forBuild: true }).split("\n")
     const probes = read(kernel, "probes.txt").map((line) => line.trimEnd())

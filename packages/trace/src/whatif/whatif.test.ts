@@ -12,16 +12,15 @@ import {
 import type { Policy } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { existsSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
 import { gunzipSync } from "node:zlib"
 import { activate, check, invalidate, refresh, swapSlots, traceText } from "../conform/text.ts"
 import type { TraceText } from "../conform/text.ts"
 import { importBytes } from "../import.ts"
+import { BUNDLED, recordings, skipped } from "../recordings.ts"
 import { envelopesOf } from "../report.ts"
 import { whatIf } from "./whatif.ts"
-
-const CAPTURE = join(import.meta.dirname, "..", "..", "captures", "A1-6.12.trace.gz")
 
 const replayText = (text: Uint8Array, policies: ReadonlyArray<Policy>, kernel?: Policy) => {
   let records: Effect.Effect<ReadonlyArray<string>> = Effect.succeed([])
@@ -41,7 +40,7 @@ const encoded = (t: TraceText) => new TextEncoder().encode(`${t.lines.join("\n")
 describe("the capture of an unrelated storm", () => {
   it.effect("comes out as it was recorded under its kernel's own policy, to the last lap and nanosecond", () =>
     Effect.gen(function*() {
-      const { off, recorded, replayed } = yield* replayFile(CAPTURE, [])
+      const { off, recorded, replayed } = yield* replayFile(BUNDLED, [])
       assert.deepStrictEqual(replayed.refreshes, recorded.refreshes)
       assert.deepStrictEqual([off, recorded.refreshes.laps, recorded.refreshes.unrelatedLaps], [0, 345, 150])
       assert.deepStrictEqual(replayed.violations, [])
@@ -50,7 +49,7 @@ describe("the capture of an unrelated storm", () => {
   it.effect("costs range and flag policies no lap more than the lookups, and safe ones violate nothing", () =>
     Effect.gen(function*() {
       const safe = [rangeRetryFixed, flagWait, exactRanges]
-      const { policies } = yield* replayFile(CAPTURE, safe)
+      const { policies } = yield* replayFile(BUNDLED, safe)
       for (const { policy, refreshes, violations } of policies) {
         assert.deepInclude(refreshes, { started: 195, completed: 195, laps: 195, lapsMax: 1, unrelatedLaps: 0 }, policy)
         assert.deepStrictEqual(violations, [], policy)
@@ -59,7 +58,7 @@ describe("the capture of an unrelated storm", () => {
 
   it.effect("under a policy that invalidates at the end shows each cache valid when range_start returns", () =>
     Effect.gen(function*() {
-      const { policies: [row] } = yield* replayFile(CAPTURE, [needsInvalidationV2])
+      const { policies: [row] } = yield* replayFile(BUNDLED, [needsInvalidationV2])
       assert.strictEqual(row!.violations.find(({ property }) => property === "P3")?.count, 190)
     }))
 })
@@ -117,27 +116,16 @@ describe("a world written by hand", () => {
     }))
 })
 
-const findTraces = (): string | undefined => {
-  let folder = import.meta.dirname
-  while (folder !== dirname(folder)) {
-    const traces = join(folder, "shared", "traces")
-    if (existsSync(join(traces, "expected.json"))) return traces
-    folder = dirname(folder)
-  }
-  return undefined
-}
-
-const traces = findTraces()
 const STORMS = ["6.1/A1", "6.1/M-2vcpu", "6.12/A2", "6.12/B", "6.12/C", "6.12/E1", "6.12/H-hva", "6.12/X2", "7.3/A1"]
 const SAFE = POLICIES.filter(({ name }) => ["flag-wait", "exact-ranges"].includes(name))
 
-describe.skipIf(traces === undefined)(
-  `every storm${traces === undefined ? " (SKIPPED: no shared/traces beside the checkout)" : ""}`,
+describe.skipIf(recordings === undefined)(
+  `every storm${skipped}`,
   () => {
     for (const name of STORMS) {
       it.effect(`comes out as recorded, and costs safe policies fewer laps: ${name}`, () =>
         Effect.gen(function*() {
-          const { policies, recorded, replayed } = yield* replayFile(join(traces!, `${name}.trace.gz`), SAFE)
+          const { policies, recorded, replayed } = yield* replayFile(join(recordings!, `${name}.trace.gz`), SAFE)
           assert.strictEqual(replayed.refreshes.laps, recorded.refreshes.laps)
           assert.strictEqual(replayed.refreshes.stalePublishes, recorded.refreshes.stalePublishes)
           assert.deepStrictEqual(replayed.refreshes.latency, recorded.refreshes.latency)
