@@ -14,6 +14,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Stream from "effect/Stream"
+import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { gunzipSync } from "node:zlib"
 
@@ -94,13 +95,23 @@ const mega = (n: number) => `${(n / 1e6).toFixed(2).padStart(6)} M lines/s`
 const verdict = (name: string, value: number, wanted: number, text: string): string =>
   `  ${name.padEnd(52)} ${text}   wanted ${wanted}   ${value >= wanted ? "ok" : "falls short"}`
 
-/** The most memory that the process held while it worked, bytes; looked at ten times a second. */
-const mostMemory = Effect.fnUntraced(function*<E, R>(work: Effect.Effect<unknown, E, R>) {
-  let most = 0
-  const timer = setInterval(() => (most = Math.max(most, process.memoryUsage().rss)), 100)
-  yield* Effect.ensuring(work, Effect.sync(() => clearInterval(timer)))
-  return Math.max(most, process.memoryUsage().rss)
+/**
+ * Says the most memory that this process held while it read the file, in bytes. (What getrusage says begins with what
+ * the parent held.)
+ */
+const sayMemory = Effect.fnUntraced(function*(path: string) {
+  yield* toEvents(path)
+  const fs = yield* FileSystem.FileSystem
+  const status = yield* fs.readFileString("/proc/self/status")
+  yield* Console.log(Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) * 1024)
 })
+
+/** The most memory that a process of its own holds while it reads the file, bytes. */
+const memoryOf = (path: string): number => {
+  const { status, stdout } = spawnSync(process.execPath, [fileURLToPath(import.meta.url), path], { encoding: "utf8" })
+  if (status !== 0) throw new Error(`${path}: the reading process ended with ${status}`)
+  return Number(stdout)
+}
 
 const main = Effect.scoped(Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
@@ -129,11 +140,12 @@ const main = Effect.scoped(Effect.gen(function*() {
   yield* Console.log(verdict("events / bare loop", ratio, 0.4, ratio.toFixed(2)))
   for (const size of SIZES) {
     yield* write(path, size)
-    const bytes = yield* mostMemory(toEvents(path))
+    const bytes = memoryOf(path)
     yield* Console.log(
       `  memory with ${String(size).padStart(8)} lines ${" ".repeat(25)}${(bytes / 1e6).toFixed(0).padStart(6)} MB`
     )
   }
 }))
 
-await Effect.runPromise(Effect.provide(main, NodeFileSystem.layer))
+const [path] = process.argv.slice(2)
+await Effect.runPromise(Effect.provide(path === undefined ? main : sayMemory(path), NodeFileSystem.layer))
