@@ -78,7 +78,8 @@ export const makeTextReader = (
 
   return {
     push: (bytes) => {
-      hasNul = hasNul || bytes.includes(0)
+      // A Buffer looks for a byte many times as fast as a Uint8Array.
+      hasNul = hasNul || Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).includes(0)
       cutter.push(bytes)
       countMoved()
     },
