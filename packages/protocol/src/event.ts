@@ -315,7 +315,7 @@ const text: Kind<string> = { schema: Schema.String, of: String, code: () => 0 }
 const observed = {
   /** A task seen in a trace: thread id, command name, pid. */
   TaskSeen: on("thread", f("comm", text), f("pid", id)),
-  /** A cache seen in a trace: its kernel pointer. */
+  /** A cache seen in a trace: its kernel pointer. Seen again: it is another one, of another VM in the same memory. */
   GpcSeen: on("gpc", f("gpc", id), f("pointer", text)),
   /** A VM's cache list was walked, without what the walk found. */
   WalkReturned: on("mn"),

@@ -78,6 +78,13 @@ export const guestFaultJudged = (
   r.end(op)
 }
 
+/** A cache is named; where it was before, it is that of another VM, of which nothing is known yet. */
+export const gpcSeen = (r: Replay, event: Seen<"GpcSeen">): void => {
+  const { gpc } = event.data
+  if (r.seenCaches.has(gpc)) r.beginAnew()
+  r.seenCaches.add(gpc)
+}
+
 /** A cache begins, inactive; it is put on the list at its activation, which says so only now. */
 export const activated = (r: Replay, event: Seen<"Activated">): void => {
   const { gpc } = event.data

@@ -5,7 +5,7 @@ import * as Stream from "effect/Stream"
 import { importBytes } from "../import.ts"
 import { envelopesOf } from "../report.ts"
 import { conform } from "./conform.ts"
-import { activate, check, deactivate, invalidate, refresh, swapSlots, traceText } from "./text.ts"
+import { activate, check, deactivate, gpcPointer, invalidate, refresh, swapSlots, traceText } from "./text.ts"
 import type { TraceText } from "./text.ts"
 
 const A = 0x7e00_0000_1000
@@ -116,6 +116,17 @@ describe("the policy of 6.12 agrees with", () => {
     invalidate(t, 2, { start: A, gfn: 1, hits: [2, 0, 1] }, 1)
     for (const gpc of [0, 1, 2]) check(t, 1, gpc, false)
   }, 8)
+
+  agrees("another VM in the memory of the one before: its counts begin anew", (t) => {
+    invalidate(t, 2, { start: A, gfn: 1, hits: [0] }, 1)
+    t.by(7, `gpc_init: (f+0x4/0x70 [kvm]) gpc=${gpcPointer(0)} kvm=0xffffc90000001000`)
+    swapSlots(t, 7, 0)
+    invalidate(t, 8, { start: HEAP })
+    activate(t, 7, { gpc: 0, gpa: 0x1000, uhva: B, seq: 0 })
+    check(t, 7, 0, true)
+    invalidate(t, 8, { start: B, gfn: 1, hits: [0] }, 0)
+    check(t, 7, 0, false)
+  }, 4)
 
   agrees("a memslot update that waits for an invalidation in flight", (t) => {
     const lines = t.lines.length

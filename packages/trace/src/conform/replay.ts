@@ -71,12 +71,15 @@ export class Replay {
   readonly current = new Map<number, number>()
   readonly known: Known = { ...NOTHING }
   readonly cacheKnown: Uint8Array
+  readonly seenCaches = new Set<number>()
   /** Times that a record showed a task where no order leads. */
   misplaced = 0
   readonly tallies = new Map<DecisionKind, Tally>()
   readonly disagreements: Array<Disagreement> = []
   private readonly doubts = new Doubts()
   private readonly program: Program
+  /** No memslot was ever overlapped, though it would have been seen. */
+  private readonly nothingInProgress: boolean
   private readonly free: Array<number>
   /** The event that is being taken, and the one that opened the operation on each thread. */
   private event: Envelope<Event> | undefined
@@ -102,8 +105,8 @@ export class Replay {
     )
     this.cacheKnown = new Uint8Array(caches)
     this.free = world.threads.map((_, thread) => thread)
-    // No memslot was ever overlapped, though it would have been seen: nothing was in progress.
-    this.known.inProgress = facts.seesBumps && !facts.kinds.has("SeqBumped")
+    this.nothingInProgress = facts.seesBumps && !facts.kinds.has("SeqBumped")
+    this.known.inProgress = this.nothingInProgress
   }
 
   // ---- decisions
@@ -285,13 +288,24 @@ export class Replay {
     this.belief.adopt((s) => placeSlot(s, gpa, hva))
   }
 
-  /** Events were lost: nothing is known any more, and what disagreed before the marker may be due to the loss. */
-  forget(): void {
+  /** Nothing is known any more. */
+  beginAnew(): void {
     for (const op of this.operations) this.end(op)
     Object.assign(this.known, NOTHING)
+    this.known.inProgress = this.nothingInProgress
     this.cacheKnown.fill(0)
+    this.seenCaches.clear()
     this.noted.clear()
     this.current.clear()
+    this.belief.adopt((s) => {
+      for (const cache of s.gpcs) cache.active = cache.listed = cache.valid = 0
+      s.kvm.inProgress = 0
+    })
+  }
+
+  /** Events were lost: nothing is known any more, and what disagreed before the marker may be due to the loss. */
+  forget(): void {
+    this.beginAnew()
     for (const tally of this.tallies.values()) {
       tally.unknown += tally.disagree
       tally.disagree = 0

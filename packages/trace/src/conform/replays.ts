@@ -40,6 +40,7 @@ const HANDLERS: Handlers = {
   Checked: use.checked,
   GuestFaulted: (r, event) => use.guestFaultJudged(r, event, "none"),
   GuestFaultRetried: (r, event) => use.guestFaultJudged(r, event, event.data.reason),
+  GpcSeen: use.gpcSeen,
   Activated: use.activated,
   Deactivated: use.deactivated,
   Called: use.called,

@@ -9,7 +9,18 @@ import { anyVm, vmOfKvm } from "./cast.ts"
 import type { Cache, Refresh, Task, Vm } from "./cast.ts"
 import { F } from "./fields.ts"
 import { blamed } from "./map-notifier.ts"
-import { boolField, cacheOf, generationField, gpaField, hvaField, intField, pfnField, vmOf, write } from "./writer.ts"
+import {
+  boolField,
+  cacheOf,
+  generationField,
+  gpaField,
+  hvaField,
+  intField,
+  pfnField,
+  seeCache,
+  vmOf,
+  write
+} from "./writer.ts"
 import type { Writer } from "./writer.ts"
 
 const vmOfCache = (w: Writer, task: Task, cache: Cache): Vm => {
@@ -19,8 +30,11 @@ const vmOfCache = (w: Writer, task: Task, cache: Cache): Vm => {
 
 /** kvm_gpc_init: a cache begins, perhaps where one of an earlier VM lay. */
 export const gpcInit = (w: Writer, task: Task): boolean => {
+  const before = w.seq
   const cache = cacheOf(w, task)
   if (cache === undefined) return false
+  // Where one of an earlier VM lay: it is another, and said to be.
+  if (w.seq === before) seeCache(w, task, cache)
   cache.uhva = cache.untold = cache.refresh = undefined
   cache.vm = w.fields.has(F.kvm) ? vmOf(w, task) : undefined
   return true

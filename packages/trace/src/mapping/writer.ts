@@ -66,9 +66,14 @@ export const cacheOf = (w: Writer, task: Task): Cache | undefined => {
   const known = w.cast.caches.get(pointer)
   if (known !== undefined) return known
   const cache = addCache(w.cast, pointer)
-  const text = pointerField(f, F.gpc)
-  write(w, cache.stream, "observed", { _tag: "GpcSeen", thread: task.thread, gpc: cache.id, pointer: text })
+  seeCache(w, task, cache)
   return cache
+}
+
+/** Tells of the cache that a record names by its `gpc` field. */
+export const seeCache = (w: Writer, task: Task, cache: Cache): void => {
+  const pointer = pointerField(w.fields, F.gpc)
+  write(w, cache.stream, "observed", { _tag: "GpcSeen", thread: task.thread, gpc: cache.id, pointer })
 }
 
 /** A kernel pointer, as text. */
