@@ -25,6 +25,10 @@ export interface Disk {
   beforeWrite: Effect.Effect<void>
   /** Names of the operations that changed or synced something, in order. */
   readonly done: Array<string>
+  /** Bytes that were synced, by path; a path comes to stay when its directory is synced. */
+  readonly durable: { readonly bytes: Map<string, Uint8Array>; paths: ReadonlySet<string> }
+  /** Forgets everything that was not synced, the names of files among it. */
+  readonly losePower: () => void
   readonly layer: Layer.Layer<FileSystem.FileSystem>
 }
 
@@ -38,9 +42,18 @@ export const makeDisk = (): Disk => {
     beforeRead: Effect.void,
     beforeWrite: Effect.void,
     done: [],
+    durable: { bytes: new Map(), paths: new Set() },
+    losePower: () => losePower(disk),
     layer: Layer.sync(FileSystem.FileSystem, () => fileSystem(disk))
   }
   return disk
+}
+
+const losePower = ({ durable, files }: Disk): void => {
+  for (const path of files.keys()) {
+    if (durable.paths.has(path)) files.set(path, (durable.bytes.get(path) ?? new Uint8Array(0)).slice())
+    else files.delete(path)
+  }
 }
 
 const failed = (tag: SystemErrorTag, path: string, message: string): PlatformError =>
@@ -86,6 +99,8 @@ const fileSystem = (disk: Disk): FileSystem.FileSystem => {
         Effect.map(find(from), (bytes) => {
           files.set(to, bytes)
           files.delete(from)
+          const synced = disk.durable.bytes.get(from)
+          if (synced !== undefined) disk.durable.bytes.set(to, synced)
           disk.done.push(`rename ${from} ${to}`)
         })
       ),
@@ -135,6 +150,8 @@ const openFile = (disk: Disk, path: string): FileSystem.File => {
     seek: (offset) => Effect.sync(() => BigInt(position = Number(offset))),
     sync: Effect.suspend(() => {
       if (disk.broken.has("sync")) return Effect.fail(broken("sync"))
+      if (disk.directories.has(name)) disk.durable.paths = new Set(disk.files.keys())
+      else disk.durable.bytes.set(name, bytes().slice())
       disk.done.push(`sync ${name}`)
       return Effect.void
     }),
