@@ -7,7 +7,7 @@ import type { NewEvent } from "../envelope.ts"
 import type { Toy } from "../toy.ts"
 
 /** Notes of a few bytes, of more than one write, and now and then of many. */
-const noteAt = (seq: number): string => "x".repeat(seq % 53 === 0 ? 100_000 : seq % 7 === 0 ? 3_000 : seq % 20)
+const noteAt = (seq: number): string => "x".repeat(seq % 53 === 0 ? 30_000 : seq % 5 === 0 ? 8_000 : seq % 20)
 
 /** @internal */
 export const eventAt = (seq: number): NewEvent<Toy> => ({

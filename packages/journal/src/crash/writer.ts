@@ -16,7 +16,7 @@ import { openOrCreate } from "../open.ts"
 import { codec } from "../toy.ts"
 import { batchAt } from "./shop.ts"
 
-const AT_ONCE = 512
+const AT_ONCE = 256
 
 const slow = Layer.effect(
   FileSystem,
