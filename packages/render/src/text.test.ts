@@ -178,6 +178,9 @@ describe("a verification", () => {
       /\n {2}damaged at byte 20, event #4: a checksum is wrong$/
     )
     assert.match(verifyText("a.log", { ...verified, torn: { byte: 90, bytes: 1 } }), /\n {2}torn at byte 90: 1 byte of/)
+    const asked = (seq: number | null) => verifyText("a.log", { ...verified, asked: { head: "cd", seq } })
+    assert.match(asked(2), /\n {2}up to #2 what it was at head cd$/)
+    assert.match(asked(null), /\n {2}not a continuation of head cd: rewritten before it, or cut short$/)
   })
 })
 
