@@ -145,8 +145,18 @@ const openToWrite = Effect.fnUntraced(function*<E>(
   const store = fileStore(fs, path, handle, sync)
   const { damage, prefix: { log }, size } = yield* examine(codec.name, store)
   if (damage !== null) return yield* damage
-  const recovered = log.end === size ? null : yield* cutTail(fs, store, log.end, size)
+  const recovered = log.end === size ? yield* syncFound(fs, store, sync) : yield* cutTail(fs, store, log.end, size)
   return yield* journalOf(session(store, log, { writable: true, damage: null }), codec, recovered)
+})
+
+/**
+ * A writer that was killed between a write and its sync left a batch that the disk may not have, or a file whose name it
+ * may not have. It counts as committed from now on, so the disk must have it before anybody is told of it.
+ */
+const syncFound = Effect.fnUntraced(function*(fs: FileSystem, store: Store, sync: Sync) {
+  yield* Effect.mapError(store.sync, accessFailed(store.path, "sync"))
+  if (sync === "batch") yield* syncDirectory(fs, store.path)
+  return null
 })
 
 const openToRead = Effect.fnUntraced(function*<E>(

@@ -66,6 +66,37 @@ describe("a power loss", () => {
       }
     }))
 
+  it.effect("after a crash between write and sync does not take what opening had shown since", () =>
+    Effect.gen(function*() {
+      const disk = makeDisk()
+      yield* threeAndDark(disk, "batch")
+      yield* Effect.gen(function*() {
+        // The write is there, the sync is not; nobody was told.
+        const journal = yield* file(codec, { path: PATH, mode: "open", sync: "never" })
+        yield* journal.append(someEvents(2, 6), { key: "fourth" })
+      }).pipe(Effect.scoped, Effect.provide(disk.layer))
+      const told = yield* Effect.gen(function*() {
+        const journal = yield* file(codec, { path: PATH, mode: "open", sync: "batch" })
+        return yield* journal.append(someEvents(2, 6), { key: "fourth" })
+      }).pipe(Effect.scoped, Effect.provide(disk.layer))
+      disk.losePower()
+      assert.strictEqual(told.last, 8)
+      assert.strictEqual((yield* opened(disk)).events.length, 8)
+    }))
+
+  it.effect("does not take the name of a log that was created without a sync, once it was opened with", () =>
+    Effect.gen(function*() {
+      const disk = makeDisk()
+      const creating = file(codec, { path: PATH, mode: "create", sync: "never" })
+      yield* Effect.provide(Effect.scoped(creating), disk.layer)
+      const opening = file(codec, { path: PATH, mode: "open", sync: "batch" })
+      yield* Effect.scoped(Effect.flatMap(opening, (journal) => journal.append(someEvents(2)))).pipe(
+        Effect.provide(disk.layer)
+      )
+      disk.losePower()
+      assert.strictEqual((yield* opened(disk)).events.length, 2)
+    }))
+
   it.effect("in the middle of cutting off a torn tail loses neither the log nor the tail", () =>
     Effect.gen(function*() {
       const disk = makeDisk()
