@@ -12,6 +12,7 @@ import { demoCommand } from "./commands/demo.ts"
 import { listCommand } from "./commands/list.ts"
 import { logCommand, verifyCommand } from "./commands/log.ts"
 import { recordHelpCommand } from "./commands/record-help.ts"
+import { repairCommand } from "./commands/repair.ts"
 import { runCommand } from "./commands/run.ts"
 import { importCommand, reportCommand } from "./commands/trace.ts"
 import { atCommand, diffCommand, raceCommand, whyCommand } from "./commands/travel.ts"
@@ -40,6 +41,7 @@ const pfnscope = Command.make("pfnscope").pipe(
     whyCommand,
     raceCommand,
     verifyCommand,
+    repairCommand,
     demoCommand
   ])
 )

@@ -22,6 +22,7 @@ import {
 } from "./error.ts"
 import { newHeader, readHeader } from "./header.ts"
 import { type Journal, journalOf, type Recovered } from "./journal.ts"
+import { lock } from "./lock.ts"
 import { emptyLog } from "./log.ts"
 import { longestPrefix, nextSound, type Prefix } from "./scan.ts"
 import { session } from "./session.ts"
@@ -38,7 +39,8 @@ export type Sync = "never" | "batch"
 
 /**
  * How to open a file. `create` refuses a path that exists and keeps `meta` in the header; `open` recovers and writes;
- * `read` never changes the file.
+ * `read` never changes the file. Who creates or opens one to write holds `PATH.lock` until the scope closes; others are
+ * refused with `Locked`, and may read.
  *
  * @category models
  * @since 0.1.0
@@ -121,6 +123,7 @@ const create = Effect.fnUntraced(function*<E>(
       Effect.tapError(() => Effect.ignore(fs.remove(creating)))
     )
   yield* refuseExisting
+  yield* lock(fs, path)
   const store = yield* fs.open(creating, { flag: "wx+" }).pipe(
     Effect.mapError((error) => error.reason._tag === "AlreadyExists" ? new CreationPending({ path }) : failed(error)),
     Effect.map((handle) => fileStore(fs, path, handle, sync)),
@@ -138,11 +141,22 @@ const openToWrite = Effect.fnUntraced(function*<E>(
   sync: Sync
 ): Effect.fn.Return<Journal<E>, OpenError, Scope.Scope> {
   const handle = yield* openFile(fs, path, "r+")
+  yield* lock(fs, path)
   const store = fileStore(fs, path, handle, sync)
   const { damage, prefix: { log }, size } = yield* examine(codec.name, store)
   if (damage !== null) return yield* damage
-  const recovered = log.end === size ? null : yield* cutTail(fs, store, log.end, size)
+  const recovered = log.end === size ? yield* syncFound(fs, store, sync) : yield* cutTail(fs, store, log.end, size)
   return yield* journalOf(session(store, log, { writable: true, damage: null }), codec, recovered)
+})
+
+/**
+ * A writer that was killed between a write and its sync left a batch that the disk may not have, or a file whose name it
+ * may not have. It counts as committed from now on, so the disk must have it before anybody is told of it.
+ */
+const syncFound = Effect.fnUntraced(function*(fs: FileSystem, store: Store, sync: Sync) {
+  yield* Effect.mapError(store.sync, accessFailed(store.path, "sync"))
+  if (sync === "batch") yield* syncDirectory(fs, store.path)
+  return null
 })
 
 const openToRead = Effect.fnUntraced(function*<E>(

@@ -5,6 +5,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type { PlatformError } from "effect/PlatformError"
 import * as Semaphore from "effect/Semaphore"
 import { Closed, type Damaged } from "./error.ts"
 import type { Log } from "./log.ts"
@@ -70,9 +71,22 @@ export const whileOpen = <A, X>(session: Session, read: () => Effect.Effect<A, X
     )
   )
 
-/** No more reads or writes; those under way are finished first. @internal */
+/** Cuts off what a failed write left behind the end of the log. @internal */
+export const cutLeftovers = (session: Session): Effect.Effect<void, PlatformError> =>
+  Effect.suspend(() =>
+    !session.leftovers ? Effect.void : Effect.andThen(
+      session.store.truncate(session.log.end),
+      Effect.sync(() => void (session.leftovers = false))
+    )
+  )
+
+/** No more reads or writes; those under way are finished first. A last try to leave nothing that failed. @internal */
 export const close = (session: Session): Effect.Effect<void> =>
   Effect.sync(() => {
     session.closed = true
     committed(session)
-  }).pipe(session.reading.withPermits(READERS), session.writing.withPermit)
+  }).pipe(
+    Effect.andThen(Effect.ignore(cutLeftovers(session))),
+    session.reading.withPermits(READERS),
+    session.writing.withPermit
+  )
