@@ -10,7 +10,7 @@ import type { Head, Header } from "./envelope.ts"
 import { accessFailed, CodecMismatch, type OpenError } from "./error.ts"
 import { type BatchHead, FrameCursor } from "./frame.ts"
 import { readHeader } from "./header.ts"
-import { headOf } from "./log.ts"
+import { emptyLog, headOf } from "./log.ts"
 import { damageIn, openFile } from "./open.ts"
 import { decodersOf } from "./reader.ts"
 import { type EventFault, longestPrefix } from "./scan.ts"
@@ -58,7 +58,7 @@ const check = Effect.fnUntraced(function*<E>(fs: FileSystem, path: string, codec
   if (codec !== undefined && start.header.codec !== codec.name) {
     return yield* new CodecMismatch({ path, found: start.header.codec, expected: codec.name })
   }
-  const prefix = yield* longestPrefix(store, start, size, (payload, head) => faultIn(payload, head, codec))
+  const prefix = yield* longestPrefix(store, emptyLog(start), size, (payload, head) => faultIn(payload, head, codec))
   const { log, stop } = prefix
   const damaged = (yield* damageIn(store, prefix, size)) !== null
   const report: Report = {
