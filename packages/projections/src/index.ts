@@ -6,6 +6,7 @@
 export * from "./activity.ts"
 export * from "./blame.ts"
 export * from "./call-chain.ts"
+export * from "./checkpoint.ts"
 export * from "./combine.ts"
 export * from "./diagnosis.ts"
 export * from "./diff.ts"

@@ -13,7 +13,10 @@ import type { Envelope } from "@pfnscope/journal"
 import { Evolve, hashState, initialState, L, OPEN_RANGES, replay, TRACKED_RANGES } from "@pfnscope/protocol"
 import type { Event, State, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { NO_KEEPER, START } from "./checkpoint.ts"
+import type { Place, Resumable } from "./checkpoint.ts"
 import { readUpTo, worldOf } from "./log.ts"
 import type { Log, NotAWorld } from "./log.ts"
 import { NoSuchPosition } from "./position.ts"
@@ -28,22 +31,36 @@ import type { Position } from "./position.ts"
  */
 export interface Traveller {
   readonly state: State
+  readonly place: Place
   readonly seq: number
   readonly t: number
   readonly unapplied: number
   readonly advance: (event: Envelope<Event>) => void
 }
 
-/** A traveller at the start of a world. @category constructors @since 0.1.0 */
-export const traveller = (world: World): Traveller => {
+/** What a traveller was at a place. @category models @since 0.1.0 */
+export interface Stop extends Place {
+  readonly unapplied: number
+  readonly cells: ArrayLike<number>
+}
+
+/** A traveller at the start of a world, or where another one was. @category constructors @since 0.1.0 */
+export const traveller = (world: World, from?: Stop): Traveller => {
   const state = initialState(world)
+  if (from !== undefined) state.cells.set(from.cells)
   const evolve = new Evolve(state)
+  let { first, latest } = from ?? START
   const self = {
     state,
-    seq: 0,
-    t: 0,
-    unapplied: 0,
+    seq: from?.seq ?? 0,
+    t: from?.t ?? 0,
+    unapplied: from?.unapplied ?? 0,
+    get place(): Place {
+      return { seq: self.seq, t: self.t, first, latest }
+    },
     advance: ({ data, seq, t }: Envelope<Event>): void => {
+      if (self.seq === 0) first = t
+      if (t > latest) latest = t
       self.seq = seq
       self.t = t
       if (hasRoom(state, data)) replay(data, evolve)
@@ -94,6 +111,49 @@ const hasRoom = (s: State, e: Event): boolean => {
   }
 }
 
+/** Where a traveller is now. @category conversions @since 0.1.0 */
+export const stopOf = ({ place, state, unapplied }: Traveller): Stop => ({
+  ...place,
+  unapplied,
+  cells: Float64Array.from(state.cells)
+})
+
+/** Numbers of a stop besides its cells. */
+const STOP_NUMBERS = 5
+
+/** The state of the machine, as it can be put aside: numbers, one stop after the other. @category folding @since 0.1.0 */
+export const states: Resumable<Traveller, Stop> = {
+  name: "state",
+  version: 1,
+  start: (world) => traveller(world),
+  place: ({ place }) => place,
+  advance: (at, event) => at.advance(event),
+  copy: stopOf,
+  resume: traveller,
+  encode: (stops) => {
+    const numbers = stops.flatMap(({ cells, first, latest, seq, t, unapplied }) => [
+      seq,
+      t,
+      first,
+      latest,
+      unapplied,
+      ...Array.from(cells)
+    ])
+    return new Uint8Array(Float64Array.from(numbers).buffer)
+  },
+  decode: (world, bytes) => {
+    const each = STOP_NUMBERS + initialState(world).cells.length
+    if (bytes.length % (each * 8) !== 0) return Option.none()
+    const numbers = new Float64Array(bytes.slice().buffer)
+    return Option.some(Array.from({ length: numbers.length / each }, (_, i): Stop => {
+      const [seq, t, first, latest, unapplied] = numbers.subarray(i * each) as unknown as Five
+      return { seq, t, first, latest, unapplied, cells: numbers.subarray(i * each + STOP_NUMBERS, (i + 1) * each) }
+    }))
+  }
+}
+
+type Five = readonly [number, number, number, number, number]
+
 /**
  * The state at a position: `seq` and `t` (ns) of the last event, the hash by which a run and its replay are compared,
  * and how many events were left out.
@@ -117,24 +177,44 @@ export interface StateAt {
  */
 export const stateAt = Effect.fn("projections.stateAt")(
   function*<E>(log: Log<E>, position: Position): Effect.fn.Return<StateAt, E | NotAWorld | NoSuchPosition> {
-    const at = traveller(yield* worldOf(log))
-    yield* travel(log, position, at.advance)
-    yield* arrived(position, at.seq)
+    const at = yield* foldTo(log, states, position)
     const { seq, state, t, unapplied } = at
     return { seq, t, stateHash: hashState(state), unapplied, state }
   }
 )
 
-/** Shows every event up to a position to a fold that changes in place. @category folding @since 0.1.0 */
-export const travel = <E>(
+/**
+ * Folds a log up to a position, from the last checkpoint before it if the log has some; those that it comes by are kept.
+ *
+ * @category folding
+ * @since 0.1.0
+ */
+export const foldTo = Effect.fnUntraced(function*<E, S, C extends Place>(
   log: Log<E>,
-  position: Position,
-  advance: (event: Envelope<Event>) => void
-): Effect.Effect<void, E> =>
-  Stream.runForEachArray(readUpTo(log, position), (chunk) => Effect.sync(() => chunk.forEach(advance)))
+  fold: Resumable<S, C>,
+  position: Position
+): Effect.fn.Return<S, E | NotAWorld | NoSuchPosition> {
+  const world = yield* worldOf(log)
+  const checkpoint = yield* log.checkpoints?.nearest(fold, world, position) ?? Effect.succeedNone
+  const state = Option.match(checkpoint, {
+    onNone: () => fold.start(world),
+    onSome: (copy) => fold.resume(world, copy)
+  })
+  const keeper = log.checkpoints?.keeper(fold) ?? NO_KEEPER
+  yield* Stream.runForEachArray(readUpTo(log, position, fold.place(state)), (chunk) => {
+    for (const event of chunk) {
+      fold.advance(state, event)
+      keeper.note(state, event.seq)
+    }
+    return keeper.isFull() ? keeper.keep : Effect.void
+  })
+  yield* keeper.keep
+  yield* arrived(position, fold.place(state).seq)
+  return state
+})
 
-/** Fails where the log ended before the position. @category queries @since 0.1.0 */
-export const arrived = (position: Position, head: number): Effect.Effect<void, NoSuchPosition> =>
+/** Fails where the log ended before the position. */
+const arrived = (position: Position, head: number): Effect.Effect<void, NoSuchPosition> =>
   position._tag === "Seq" && position.seq > head
     ? Effect.fail(new NoSuchPosition({ seq: position.seq, head }))
     : Effect.void
