@@ -16,13 +16,13 @@ import * as Option from "effect/Option"
 import type { Position } from "./position.ts"
 
 /** Events from one checkpoint to the next: what is folded at most, on a log that was folded before. @category constants @since 0.1.0 */
-export const EVERY = 8192
+export const EVERY = 2048
 
 /** Checkpoints in a pack: what is read, and found sound or not, at once. @category constants @since 0.1.0 */
-export const IN_A_PACK = 32
+export const IN_A_PACK = 16
 
 /** Packs that are kept in memory. */
-const AT_HAND = 64
+const AT_HAND = 32
 
 /**
  * A place in a log: the position and time (ns) of an event, the time of the first event, and the latest time up to

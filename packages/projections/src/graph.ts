@@ -59,15 +59,16 @@ export const toText = (root: object): string => {
   return JSON.stringify({ shapes: shapeLists, nodes } satisfies Text)
 }
 
-const Cell = Schema.Union([Schema.Number, Schema.String, Schema.Boolean, Schema.Null, Schema.Array(Schema.Unknown)])
-const Text = Schema.fromJsonString(Schema.Struct({
-  shapes: Schema.Array(Schema.Array(Schema.String)),
-  nodes: Schema.Array(Schema.Array(Cell))
-}))
+const Json = Schema.fromJsonString(Schema.Unknown)
+
+/** It is looked at no further: what is read back is bound to a log by its hash, and was written here. */
+const isText = (found: unknown): found is Text =>
+  typeof found === "object" && found !== null && "shapes" in found && "nodes" in found && Array.isArray(found.nodes) &&
+  found.nodes.every(Array.isArray)
 
 /** Reads what {@link toText} wrote; none where it did not. @category conversions @since 0.1.0 */
 export const fromText = (text: string): Option.Option<unknown> =>
-  Option.map(Schema.decodeUnknownOption(Text)(text), ({ nodes, shapes }) => {
+  Option.map(Option.filter(Schema.decodeUnknownOption(Json)(text), isText), ({ nodes, shapes }) => {
     const made = nodes.map(([kind]): unknown => kind === ARRAY ? [] : kind === MAP ? new Map() : {})
     const value = (cell: unknown): unknown => {
       if (!Array.isArray(cell)) return cell
@@ -80,8 +81,9 @@ export const fromText = (text: string): Option.Option<unknown> =>
       else if (node instanceof Map) {
         for (let i = 0; i < cells.length; i += 2) node.set(value(cells[i]), value(cells[i + 1]))
       } else {
+        const object = node as Record<string, unknown>
         const keys = shapes[Number(kind) - SHAPES] ?? []
-        Object.assign(node as object, Object.fromEntries(keys.map((key, i) => [key, value(cells[i])])))
+        for (let i = 0; i < keys.length; i++) object[keys[i]!] = value(cells[i])
       }
     })
     return made[0]

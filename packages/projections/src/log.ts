@@ -16,6 +16,7 @@ import * as Stream from "effect/Stream"
 import { checkpointsOf, START } from "./checkpoint.ts"
 import type { Checkpoints, Place, Spacing } from "./checkpoint.ts"
 import type { Position } from "./position.ts"
+import { rememberingReads } from "./recent.ts"
 
 /**
  * Where events come from; a `Journal<Event>` is one. `read` gives the events from `from` (1 when not given) to `to`
@@ -37,7 +38,7 @@ export interface Log<E = ReadError> {
 export const withCheckpoints = (
   { header, read, snapshot }: Pick<Journal<Event>, "header" | "read" | "snapshot">,
   spacing?: Spacing
-): Log => ({ header, read, checkpoints: checkpointsOf(snapshot, spacing) })
+): Log => ({ header, read: rememberingReads(read), checkpoints: checkpointsOf(snapshot, spacing) })
 
 /** A log of events that are at hand, or can be streamed again and again. @category constructors @since 0.1.0 */
 export const logOf = <E = never>(

@@ -21,6 +21,8 @@ import { readUpTo, worldOf } from "./log.ts"
 import type { Log, NotAWorld } from "./log.ts"
 import { NoSuchPosition } from "./position.ts"
 import type { Position } from "./position.ts"
+import { readStops, writeStops } from "./stops.ts"
+import type { Stop } from "./stops.ts"
 
 /**
  * A state on its way through a log: `state` is as of the last event that `advance` took, `seq` its position and `t` its
@@ -36,12 +38,6 @@ export interface Traveller {
   readonly t: number
   readonly unapplied: number
   readonly advance: (event: Envelope<Event>) => void
-}
-
-/** What a traveller was at a place. @category models @since 0.1.0 */
-export interface Stop extends Place {
-  readonly unapplied: number
-  readonly cells: ArrayLike<number>
 }
 
 /** A traveller at the start of a world, or where another one was. @category constructors @since 0.1.0 */
@@ -118,10 +114,7 @@ export const stopOf = ({ place, state, unapplied }: Traveller): Stop => ({
   cells: Float64Array.from(state.cells)
 })
 
-/** Numbers of a stop besides its cells. */
-const STOP_NUMBERS = 5
-
-/** The state of the machine, as it can be put aside: numbers, one stop after the other. @category folding @since 0.1.0 */
+/** The state of the machine, as it can be put aside. @category folding @since 0.1.0 */
 export const states: Resumable<Traveller, Stop> = {
   name: "state",
   version: 1,
@@ -130,29 +123,9 @@ export const states: Resumable<Traveller, Stop> = {
   advance: (at, event) => at.advance(event),
   copy: stopOf,
   resume: traveller,
-  encode: (stops) => {
-    const numbers = stops.flatMap(({ cells, first, latest, seq, t, unapplied }) => [
-      seq,
-      t,
-      first,
-      latest,
-      unapplied,
-      ...Array.from(cells)
-    ])
-    return new Uint8Array(Float64Array.from(numbers).buffer)
-  },
-  decode: (world, bytes) => {
-    const each = STOP_NUMBERS + initialState(world).cells.length
-    if (bytes.length % (each * 8) !== 0) return Option.none()
-    const numbers = new Float64Array(bytes.slice().buffer)
-    return Option.some(Array.from({ length: numbers.length / each }, (_, i): Stop => {
-      const [seq, t, first, latest, unapplied] = numbers.subarray(i * each) as unknown as Five
-      return { seq, t, first, latest, unapplied, cells: numbers.subarray(i * each + STOP_NUMBERS, (i + 1) * each) }
-    }))
-  }
+  encode: writeStops,
+  decode: (world, bytes) => readStops(bytes, initialState(world).cells.length)
 }
-
-type Five = readonly [number, number, number, number, number]
 
 /**
  * The state at a position: `seq` and `t` (ns) of the last event, the hash by which a run and its replay are compared,
