@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * from "./activity.ts"
+export * from "./bisect.ts"
 export * from "./blame.ts"
 export * from "./call-chain.ts"
 export * from "./checkpoint.ts"

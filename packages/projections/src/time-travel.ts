@@ -10,7 +10,16 @@
  * @since 0.1.0
  */
 import type { Envelope } from "@pfnscope/journal"
-import { Evolve, hashState, initialState, L, OPEN_RANGES, replay, TRACKED_RANGES } from "@pfnscope/protocol"
+import {
+  Evolve,
+  hashState,
+  initialState,
+  L,
+  OPEN_RANGES,
+  PROPERTY_IDS,
+  replay,
+  TRACKED_RANGES
+} from "@pfnscope/protocol"
 import type { Event, State, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -26,7 +35,8 @@ import type { Stop } from "./stops.ts"
 
 /**
  * A state on its way through a log: `state` is as of the last event that `advance` took, `seq` its position and `t` its
- * time (ns; 0 before the first). `unapplied` counts events that the state had no room for.
+ * time (ns; 0 before the first). `unapplied` counts events that the state had no room for; `violated` has a bit for every
+ * property that was violated by then, by its place in `PROPERTY_IDS`.
  *
  * @category models
  * @since 0.1.0
@@ -37,6 +47,7 @@ export interface Traveller {
   readonly seq: number
   readonly t: number
   readonly unapplied: number
+  readonly violated: number
   readonly advance: (event: Envelope<Event>) => void
 }
 
@@ -51,6 +62,7 @@ export const traveller = (world: World, from?: Stop): Traveller => {
     seq: from?.seq ?? 0,
     t: from?.t ?? 0,
     unapplied: from?.unapplied ?? 0,
+    violated: from?.violated ?? 0,
     get place(): Place {
       return { seq: self.seq, t: self.t, first, latest }
     },
@@ -59,6 +71,7 @@ export const traveller = (world: World, from?: Stop): Traveller => {
       if (t > latest) latest = t
       self.seq = seq
       self.t = t
+      if (data._tag === "PropertyViolated") self.violated |= 1 << PROPERTY_IDS.indexOf(data.property)
       if (hasRoom(state, data)) replay(data, evolve)
       else {
         self.unapplied++
@@ -108,9 +121,10 @@ const hasRoom = (s: State, e: Event): boolean => {
 }
 
 /** Where a traveller is now. @category conversions @since 0.1.0 */
-export const stopOf = ({ place, state, unapplied }: Traveller): Stop => ({
+export const stopOf = ({ place, state, unapplied, violated }: Traveller): Stop => ({
   ...place,
   unapplied,
+  violated,
   cells: Float64Array.from(state.cells)
 })
 
