@@ -6,6 +6,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { CliError } from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import { bisectCommand } from "./commands/bisect.ts"
 import { checkCommand } from "./commands/check.ts"
 import { conformCommand } from "./commands/conform.ts"
 import { demoCommand } from "./commands/demo.ts"
@@ -39,6 +40,7 @@ const pfnscope = Command.make("pfnscope").pipe(
     atCommand,
     diffCommand,
     whyCommand,
+    bisectCommand,
     raceCommand,
     verifyCommand,
     repairCommand,

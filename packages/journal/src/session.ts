@@ -19,6 +19,8 @@ export interface Session {
   readonly store: Store
   readonly log: Log
   readonly writable: boolean
+  /** Whether files may be kept beside the log. */
+  readonly sidecars: boolean
   /** What stops a reader at the end of the log, in a log that was opened for reading. */
   readonly damage: Damaged | null
   /** Whoever writes holds it. */
@@ -37,7 +39,7 @@ export interface Session {
 export const session = (
   store: Store,
   log: Log,
-  access: { readonly writable: boolean; readonly damage: Damaged | null }
+  access: { readonly writable: boolean; readonly sidecars: boolean; readonly damage: Damaged | null }
 ): Session => ({
   store,
   log,

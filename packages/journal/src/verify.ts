@@ -10,7 +10,7 @@ import type { Head, Header } from "./envelope.ts"
 import { accessFailed, CodecMismatch, type OpenError } from "./error.ts"
 import { type BatchHead, FrameCursor } from "./frame.ts"
 import { readHeader } from "./header.ts"
-import { headOf, hex } from "./log.ts"
+import { emptyLog, headOf, hex } from "./log.ts"
 import { damageIn, openFile } from "./open.ts"
 import { decodersOf } from "./reader.ts"
 import { type EventFault, longestPrefix } from "./scan.ts"
@@ -74,7 +74,7 @@ const check = Effect.fnUntraced(function*<E>(
     return yield* new CodecMismatch({ path, found: start.header.codec, expected: codec.name })
   }
   let continues: number | null = null
-  const prefix = yield* longestPrefix(store, start, size, (payload, head) => {
+  const prefix = yield* longestPrefix(store, emptyLog(start), size, (payload, head) => {
     if (wanted !== undefined && hex(head.previous) === wanted) continues = head.first - 1
     return faultIn(payload, head, codec)
   })
