@@ -139,6 +139,35 @@ describe("a log", () => {
     assert.strictEqual(readFileSync(at("torn.log")).length, readFileSync(at("big.log")).length - 1_000)
   })
 
+  it("that ends in a torn batch is repaired: the tail is cut off and kept, byte for byte", () => {
+    const whole = readFileSync(at("big.log"))
+    writeFileSync(at("tail.log"), whole.subarray(0, -1_000))
+    const planned = json("repair", "tail.log", "--dry-run") as { readonly torn: { readonly byte: number } }
+    assert.strictEqual(readFileSync(at("tail.log")).length, whole.length - 1_000)
+    const kept = `tail.log.torn-${planned.torn.byte}`
+    assert.deepInclude(json("repair", "tail.log"), { dryRun: false, torn: planned.torn, kept })
+    assert.strictEqual(pfnscope("verify", "tail.log").status, 0)
+    const pieces = Buffer.concat([readFileSync(at("tail.log")), readFileSync(at(kept))])
+    assert.isTrue(pieces.equals(whole.subarray(0, -1_000)))
+    assert.deepInclude(json("repair", "tail.log"), { torn: null, kept: null })
+  })
+
+  it("that is damaged in the middle is not repaired, nor changed", () => {
+    const bytes = readFileSync(at("big.log"))
+    bytes[100_000]! ^= 1
+    writeFileSync(at("middle.log"), bytes)
+    refuses(4, /middle\.log: damaged at byte \d+, event #\d+: .*; repair cuts off torn tails/, "repair", "middle.log")
+    refuses(4, /middle\.log: damaged at byte \d+, event #\d+: /, "repair", "middle.log", "--dry-run")
+    assert.isTrue(readFileSync(at("middle.log")).equals(bytes))
+  })
+
+  it("is asked for a head by 64 hex digits, and answers with a position", () => {
+    refuses(2, /--head 7bd2: expected the 64 hex digits that verify prints/, "verify", "small.log", "--head", "7bd2")
+    const { events, head } = json("verify", "big.log") as { readonly events: number; readonly head: string }
+    assert.deepInclude(json("verify", "big.log", "--head", head), { ok: true, asked: { head, seq: events } })
+    assert.strictEqual(pfnscope("verify", "small.log", "--head", head).status, 4)
+  })
+
   it("of a run that is interrupted can be read", async () => {
     const child = spawn(process.execPath, [
       bin,

@@ -22,7 +22,8 @@ const fieldOf = (event: Envelope<Event>, field: string): unknown => {
   return Object.hasOwn(values, field) ? values[field] : undefined
 }
 
-const comparison = (text: string): Filter | undefined => {
+/** A comparison; none where the text is not one. */
+export const comparison = (text: string): Filter | undefined => {
   const [, field, operator, value] = /^(\w+)\s*(==|!=)\s*([\w./>()-]+)$/.exec(text.trim()) ?? []
   if (field === undefined || value === undefined) {
     const type = /^\s*(\w+)\s*$/.exec(text)?.[1]

@@ -4,6 +4,8 @@
 import { file, memory } from "@pfnscope/journal"
 import type { Journal } from "@pfnscope/journal"
 import { eventCodec } from "@pfnscope/machine"
+import { withCheckpoints } from "@pfnscope/projections"
+import type { Log } from "@pfnscope/projections"
 import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import type { FileSystem } from "effect/FileSystem"
@@ -15,6 +17,13 @@ import type { Refused } from "./ended.ts"
 /** An existing log, for reading. */
 export const openLog = (path: string): Effect.Effect<Journal<Event>, Refused, FileSystem | Scope.Scope> =>
   Effect.mapError(file(eventCodec, { path, mode: "read" }), refused)
+
+/** An existing log, to look into at any position: beside a long one is kept what the next look begins with. */
+export const openForTravel = (path: string): Effect.Effect<Log, Refused, FileSystem | Scope.Scope> =>
+  file(eventCodec, { path, mode: "read", sidecars: true }).pipe(
+    Effect.map((journal) => withCheckpoints(journal)),
+    Effect.mapError(refused)
+  )
 
 /** A new log at `path`, or in memory when there is none. */
 export const newLog = (

@@ -6,12 +6,14 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import type { CliError } from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import { bisectCommand } from "./commands/bisect.ts"
 import { checkCommand } from "./commands/check.ts"
 import { conformCommand } from "./commands/conform.ts"
 import { demoCommand } from "./commands/demo.ts"
 import { listCommand } from "./commands/list.ts"
 import { logCommand, verifyCommand } from "./commands/log.ts"
 import { recordHelpCommand } from "./commands/record-help.ts"
+import { repairCommand } from "./commands/repair.ts"
 import { runCommand } from "./commands/run.ts"
 import { importCommand, reportCommand } from "./commands/trace.ts"
 import { atCommand, diffCommand, raceCommand, whyCommand } from "./commands/travel.ts"
@@ -38,8 +40,10 @@ const pfnscope = Command.make("pfnscope").pipe(
     atCommand,
     diffCommand,
     whyCommand,
+    bisectCommand,
     raceCommand,
     verifyCommand,
+    repairCommand,
     demoCommand
   ])
 )

@@ -12,6 +12,8 @@ import { type PlatformError, systemError, type SystemErrorTag } from "effect/Pla
 
 export interface Disk {
   readonly files: Map<string, Uint8Array>
+  /** Symbolic links, and what they say. */
+  readonly links: Map<string, string>
   /** Paths that are directories. */
   readonly directories: Set<string>
   /** Bytes that may still be written; then "no space left on device", after what fits. */
@@ -23,24 +25,41 @@ export interface Disk {
   /** What every read, and every write, waits for. */
   beforeRead: Effect.Effect<void>
   beforeWrite: Effect.Effect<void>
+  /** What making, reading or removing a link waits for. */
+  beforeLink: Effect.Effect<void>
   /** Names of the operations that changed or synced something, in order. */
   readonly done: Array<string>
+  /** Bytes that were synced, by path; a path comes to stay when its directory is synced. */
+  readonly durable: { readonly bytes: Map<string, Uint8Array>; paths: ReadonlySet<string> }
+  /** Forgets everything that was not synced, the names of files among it. */
+  readonly losePower: () => void
   readonly layer: Layer.Layer<FileSystem.FileSystem>
 }
 
 export const makeDisk = (): Disk => {
   const disk: Disk = {
     files: new Map(),
+    links: new Map(),
     directories: new Set(["/"]),
     space: Infinity,
     largestWrite: Infinity,
     broken: new Set(),
     beforeRead: Effect.void,
     beforeWrite: Effect.void,
+    beforeLink: Effect.void,
     done: [],
+    durable: { bytes: new Map(), paths: new Set() },
+    losePower: () => losePower(disk),
     layer: Layer.sync(FileSystem.FileSystem, () => fileSystem(disk))
   }
   return disk
+}
+
+const losePower = ({ durable, files }: Disk): void => {
+  for (const path of files.keys()) {
+    if (durable.paths.has(path)) files.set(path, (durable.bytes.get(path) ?? new Uint8Array(0)).slice())
+    else files.delete(path)
+  }
 }
 
 const failed = (tag: SystemErrorTag, path: string, message: string): PlatformError =>
@@ -49,7 +68,7 @@ const failed = (tag: SystemErrorTag, path: string, message: string): PlatformErr
 const notFound = (path: string) => failed("NotFound", path, `ENOENT: no such file or directory, open '${path}'`)
 
 const fileSystem = (disk: Disk): FileSystem.FileSystem => {
-  const { directories, files } = disk
+  const { directories, files, links } = disk
   const guard = (operation: "read" | "rename" | "open", path: string) =>
     Effect.suspend(() =>
       disk.broken.has(operation) ? Effect.fail(failed("Unknown", path, `EIO: i/o error, ${operation}`)) : Effect.void
@@ -86,10 +105,32 @@ const fileSystem = (disk: Disk): FileSystem.FileSystem => {
         Effect.map(find(from), (bytes) => {
           files.set(to, bytes)
           files.delete(from)
+          const synced = disk.durable.bytes.get(from)
+          if (synced !== undefined) disk.durable.bytes.set(to, synced)
           disk.done.push(`rename ${from} ${to}`)
         })
       ),
-    remove: (path) => Effect.sync(() => void files.delete(path)),
+    symlink: (text, path) =>
+      Effect.andThen(disk.beforeLink, () => {
+        if (files.has(path) || links.has(path)) {
+          return Effect.fail(failed("AlreadyExists", path, "EEXIST: file already exists, symlink"))
+        }
+        links.set(path, text)
+        return Effect.void
+      }),
+    readLink: (path) =>
+      Effect.andThen(disk.beforeLink, () => {
+        const text = links.get(path)
+        if (text !== undefined) return Effect.succeed(text)
+        return Effect.fail(
+          files.has(path) ? failed("Unknown", path, "EINVAL: invalid argument, readlink") : notFound(path)
+        )
+      }),
+    remove: (path) =>
+      Effect.andThen(links.has(path) ? disk.beforeLink : Effect.void, () => {
+        if (!links.delete(path)) files.delete(path)
+        return Effect.void
+      }),
     readFile: find,
     writeFile: (path, bytes) => Effect.sync(() => void files.set(path, bytes.slice())),
     readDirectory: (path) =>
@@ -135,6 +176,8 @@ const openFile = (disk: Disk, path: string): FileSystem.File => {
     seek: (offset) => Effect.sync(() => BigInt(position = Number(offset))),
     sync: Effect.suspend(() => {
       if (disk.broken.has("sync")) return Effect.fail(broken("sync"))
+      if (disk.directories.has(name)) disk.durable.paths = new Set(disk.files.keys())
+      else disk.durable.bytes.set(name, bytes().slice())
       disk.done.push(`sync ${name}`)
       return Effect.void
     }),

@@ -42,6 +42,16 @@ export class CreationPending extends Schema.TaggedError<CreationPending>()("Crea
   }
 }
 
+/** Another writer has the log open, in the process `pid`. @category errors @since 0.1.0 */
+export class Locked extends Schema.TaggedError<Locked>()("Locked", {
+  path: Schema.String,
+  pid: Schema.Int
+}) {
+  override get message(): string {
+    return `${this.path}: process ${this.pid} is writing it (${this.path}.lock), expected one writer at a time`
+  }
+}
+
 /** What is there is no journal: another file, an empty one, a directory. @category errors @since 0.1.0 */
 export class NotAJournal extends Schema.TaggedError<NotAJournal>()("NotAJournal", {
   path: Schema.String,
@@ -204,6 +214,7 @@ export type OpenError =
   | JournalExists
   | JournalMissing
   | CreationPending
+  | Locked
   | NotAJournal
   | UnknownFormat
   | CodecMismatch

@@ -732,3 +732,92 @@ const lastFrame = (disk: Disk) =>
   })
 
 const asNew = ({ data, how, src, stream, t }: NewEvent<Toy> | Envelope<Toy>) => ({ stream, t, how, src, data })
+
+describe("the way into a long file", () => {
+  const INDEX = `${PATH}.index`
+  const quick = file(codec, { path: PATH, mode: "read", sidecars: true })
+  const BATCHES = 60
+  const EACH = 2_000
+
+  const longLog = Effect.gen(function*() {
+    const disk = makeDisk()
+    yield* withJournal(disk, create, (journal) =>
+      Effect.forEach(
+        Array.from({ length: BATCHES }, (_, i) => i),
+        (i) => journal.append(someEvents(EACH, i), { key: `batch ${i}` })
+      ))
+    return disk
+  })
+
+  const found = Effect.fnUntraced(function*(journal: Journal<Toy>) {
+    const { hash, seq } = yield* journal.head
+    const middle = yield* Stream.runCollect(journal.read({ from: seq / 2, to: seq / 2 + 3 }))
+    return { hash, seq, middle: middle.map(notation), tail: journal.recovered }
+  })
+
+  it.effect("is kept once the file was read, and leads to the same log", () =>
+    Effect.gen(function*() {
+      const disk = yield* longLog
+      const whole = yield* withJournal(disk, read, found)
+      assert.isFalse(disk.files.has(INDEX))
+      assert.deepStrictEqual(yield* withJournal(disk, quick, found), whole)
+      assert.isTrue(disk.files.has(INDEX))
+      assert.deepStrictEqual(yield* withJournal(disk, quick, found), whole)
+      assert.deepStrictEqual(yield* withJournal(disk, quick, all), yield* withJournal(disk, read, all))
+    }))
+
+  it.effect("does without reading the file: damage in the middle is met by whoever reads there", () =>
+    Effect.gen(function*() {
+      const disk = yield* longLog
+      yield* withJournal(disk, quick, found)
+      const size = disk.files.get(PATH)!.length
+      disk.files.set(PATH, disk.files.get(PATH)!.with(size >> 1, 7).with((size >> 1) + 1, 7))
+      yield* withJournal(disk, quick, (journal) =>
+        Effect.gen(function*() {
+          assert.strictEqual((yield* journal.head).seq, BATCHES * EACH)
+          const early = yield* Stream.runCollect(journal.read({ to: 2_000 }))
+          assert.strictEqual(early.length, 2_000)
+          assert.strictEqual((yield* Effect.flip(all(journal)))._tag, "Damaged")
+        }))
+    }))
+
+  it.effect("is passed over when it is damaged, or of another log, and kept anew", () =>
+    Effect.gen(function*() {
+      const disk = yield* longLog
+      const whole = yield* withJournal(disk, quick, found)
+      const index = disk.files.get(INDEX)!
+      for (const byte of [0, 5, 8, 40, 200, index.length - 1]) {
+        disk.files.set(INDEX, index.with(byte, index[byte]! ^ 4))
+        assert.deepStrictEqual(yield* withJournal(disk, quick, found), whole)
+        assert.deepStrictEqual(disk.files.get(INDEX), index)
+      }
+      const other = makeDisk()
+      yield* withJournal(other, create, (journal) => journal.append(someEvents(30_000, 99)))
+      other.files.set(INDEX, index)
+      assert.deepStrictEqual(yield* withJournal(other, quick, found), yield* withJournal(other, read, found))
+    }))
+
+  it.effect("leads into a log that has grown, and to its torn tail", () =>
+    Effect.gen(function*() {
+      const disk = yield* longLog
+      yield* withJournal(disk, quick, found)
+      yield* withJournal(disk, open, (journal) => journal.append(someEvents(10)))
+      assert.deepStrictEqual(yield* withJournal(disk, quick, found), yield* withJournal(disk, read, found))
+      const grown = disk.files.get(PATH)!
+      disk.files.set(PATH, grown.slice(0, grown.length - 3))
+      assert.deepStrictEqual(yield* withJournal(disk, quick, found), yield* withJournal(disk, read, found))
+    }))
+
+  it.effect("lets whoever reads save snapshots", () =>
+    Effect.gen(function*() {
+      const disk = yield* longLog
+      yield* withJournal(disk, quick, ({ snapshot }) =>
+        Effect.gen(function*() {
+          yield* snapshot.save("stock", 1, 40_000, Uint8Array.of(4))
+          yield* snapshot.save("stock", 1, 7, Uint8Array.of(1))
+          assert.deepStrictEqual(yield* snapshot.positions("stock", 1), [7, 40_000])
+          assert.deepStrictEqual(yield* snapshot.at("stock", 1, 7), { seq: 7, bytes: Uint8Array.of(1) })
+          assert.strictEqual(yield* snapshot.at("stock", 1, 8), null)
+        }))
+    }))
+})

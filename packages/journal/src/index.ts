@@ -18,6 +18,7 @@ export {
   Damaged,
   JournalExists,
   JournalMissing,
+  Locked,
   NotAJournal,
   type OpenError,
   type ReadError,

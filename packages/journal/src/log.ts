@@ -20,6 +20,8 @@ export interface Log {
   batches: number
   /** Bytes of the committed log: where the next frame goes. */
   end: number
+  /** Where the last frame begins; the end of the header when there is none. */
+  last: number
   readonly revisions: Map<string, number>
   readonly keys: Map<string, Appended>
   /** Positions of the first events of some batches, ascending, and the bytes where their frames begin. */
@@ -33,6 +35,7 @@ export const emptyLog = (start: FileStart): Log => ({
   hash: start.hash,
   batches: 0,
   end: start.bytes,
+  last: start.bytes,
   revisions: new Map(),
   keys: new Map(),
   index: { seqs: [], bytes: [] }
@@ -71,13 +74,24 @@ export const admit = (log: Log, head: BatchHead, payload: Uint8Array): void => {
   log.seq = head.first + head.count - 1
   log.hash = chain(head.previous, payload)
   log.batches++
+  log.last = log.end
   log.end += FRAME_PREFIX + payload.length
   if (head.key !== null) log.keys.set(head.key, { first: head.first, last: log.seq, hash: hex(log.hash) })
 }
 
 /** Where to begin reading for `seq`: a frame at or before the one that holds it, and its first position. @internal */
 export const frameBefore = (log: Log, seq: number): { readonly byte: number; readonly first: number } => {
-  const { bytes, seqs } = log.index
+  const at = remembered(log, seq)
+  return at === 0
+    ? { byte: log.start.bytes, first: 1 }
+    : { byte: log.index.bytes[at - 1]!, first: log.index.seqs[at - 1]! }
+}
+
+/** A byte between two frames behind the one that holds `seq`: nothing beyond is read for it. @internal */
+export const endAfter = (log: Log, seq: number): number => log.index.bytes[remembered(log, seq)] ?? log.end
+
+/** How many of the remembered positions are at most `seq`. */
+const remembered = ({ index: { seqs } }: Log, seq: number): number => {
   let low = 0
   let high = seqs.length
   while (low < high) {
@@ -85,5 +99,5 @@ export const frameBefore = (log: Log, seq: number): { readonly byte: number; rea
     if (seqs[middle]! <= seq) low = middle + 1
     else high = middle
   }
-  return low === 0 ? { byte: log.start.bytes, first: 1 } : { byte: bytes[low - 1]!, first: seqs[low - 1]! }
+  return low
 }

@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import { type File, FileSystem } from "effect/FileSystem"
+import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import type { Json } from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -22,10 +23,12 @@ import {
 } from "./error.ts"
 import { newHeader, readHeader } from "./header.ts"
 import { type Journal, journalOf, type Recovered } from "./journal.ts"
+import { lock } from "./lock.ts"
 import { emptyLog } from "./log.ts"
 import { longestPrefix, nextSound, type Prefix } from "./scan.ts"
 import { session } from "./session.ts"
 import { fileStore, memoryStore, type Store, syncDirectory } from "./store.ts"
+import { keepWayIn, LONG, wayInto } from "./way-in.ts"
 
 /**
  * When an append returns: once the operating system has it (`never`: it outlives the process, not a power loss) or once
@@ -38,7 +41,10 @@ export type Sync = "never" | "batch"
 
 /**
  * How to open a file. `create` refuses a path that exists and keeps `meta` in the header; `open` recovers and writes;
- * `read` never changes the file.
+ * `read` never changes the file; with `sidecars` it keeps beside a long one how to find the way in, and may save
+ * snapshots. It then opens in the time that its last batch takes, and damage further ahead is found when it is read.
+ * Who creates or opens one to write holds `PATH.lock` until the scope closes; others are refused with `Locked`, and may
+ * read.
  *
  * @category models
  * @since 0.1.0
@@ -46,7 +52,7 @@ export type Sync = "never" | "batch"
 export type FileOptions =
   | { readonly path: string; readonly mode: "create"; readonly sync: Sync; readonly meta?: Json | undefined }
   | { readonly path: string; readonly mode: "open"; readonly sync: Sync }
-  | { readonly path: string; readonly mode: "read" }
+  | { readonly path: string; readonly mode: "read"; readonly sidecars?: boolean | undefined }
 
 /**
  * A new journal in memory: its bytes are those that a file would have.
@@ -61,7 +67,11 @@ export const memory = Effect.fn("journal.memory")(function*<E>(
   const store = memoryStore("memory")
   const { bytes, start } = newHeader(codec.name, options.meta ?? null)
   yield* Effect.orDie(store.write(0, bytes))
-  return yield* journalOf(session(store, emptyLog(start), { writable: true, damage: null }), codec, null)
+  return yield* journalOf(
+    session(store, emptyLog(start), { writable: true, sidecars: true, damage: null }),
+    codec,
+    null
+  )
 })
 
 /**
@@ -81,7 +91,7 @@ export const file = Effect.fn("journal.file")(function*<E>(
   if (options.mode === "create") return yield* create(fs, codec, options.path, options.sync, options.meta ?? null)
   return options.mode === "open"
     ? yield* openToWrite(fs, codec, options.path, options.sync)
-    : yield* openToRead(fs, codec, options.path)
+    : yield* openToRead(fs, codec, options.path, options.sidecars ?? false)
 })
 
 /** Opens a file for writing, or creates it when there is none. @internal */
@@ -121,6 +131,7 @@ const create = Effect.fnUntraced(function*<E>(
       Effect.tapError(() => Effect.ignore(fs.remove(creating)))
     )
   yield* refuseExisting
+  yield* lock(fs, path)
   const store = yield* fs.open(creating, { flag: "wx+" }).pipe(
     Effect.mapError((error) => error.reason._tag === "AlreadyExists" ? new CreationPending({ path }) : failed(error)),
     Effect.map((handle) => fileStore(fs, path, handle, sync)),
@@ -128,7 +139,11 @@ const create = Effect.fnUntraced(function*<E>(
     Effect.uninterruptible
   )
   if (sync === "batch") yield* syncDirectory(fs, path)
-  return yield* journalOf(session(store, emptyLog(start), { writable: true, damage: null }), codec, null)
+  return yield* journalOf(
+    session(store, emptyLog(start), { writable: true, sidecars: true, damage: null }),
+    codec,
+    null
+  )
 })
 
 const openToWrite = Effect.fnUntraced(function*<E>(
@@ -138,22 +153,34 @@ const openToWrite = Effect.fnUntraced(function*<E>(
   sync: Sync
 ): Effect.fn.Return<Journal<E>, OpenError, Scope.Scope> {
   const handle = yield* openFile(fs, path, "r+")
+  yield* lock(fs, path)
   const store = fileStore(fs, path, handle, sync)
   const { damage, prefix: { log }, size } = yield* examine(codec.name, store)
   if (damage !== null) return yield* damage
-  const recovered = log.end === size ? null : yield* cutTail(fs, store, log.end, size)
-  return yield* journalOf(session(store, log, { writable: true, damage: null }), codec, recovered)
+  const recovered = log.end === size ? yield* syncFound(fs, store, sync) : yield* cutTail(fs, store, log.end, size)
+  return yield* journalOf(session(store, log, { writable: true, sidecars: true, damage: null }), codec, recovered)
+})
+
+/**
+ * A writer that was killed between a write and its sync left a batch that the disk may not have, or a file whose name it
+ * may not have. It counts as committed from now on, so the disk must have it before anybody is told of it.
+ */
+const syncFound = Effect.fnUntraced(function*(fs: FileSystem, store: Store, sync: Sync) {
+  yield* Effect.mapError(store.sync, accessFailed(store.path, "sync"))
+  if (sync === "batch") yield* syncDirectory(fs, store.path)
+  return null
 })
 
 const openToRead = Effect.fnUntraced(function*<E>(
   fs: FileSystem,
   codec: Codec<E>,
-  path: string
-): Effect.fn.Return<Journal<E>, OpenError, Scope.Scope> {
+  path: string,
+  sidecars: boolean
+): Effect.fn.Return<Journal<E>, OpenError, FileSystem | Scope.Scope> {
   const store = fileStore(fs, path, yield* openFile(fs, path, "r"), "never")
-  const { damage, prefix: { log }, size } = yield* examine(codec.name, store)
+  const { damage, prefix: { log }, size } = yield* examine(codec.name, store, sidecars)
   const torn = damage === null && log.end < size ? { byte: log.end, bytes: size - log.end, kept: null } : null
-  return yield* journalOf(session(store, log, { writable: false, damage }), codec, torn)
+  return yield* journalOf(session(store, log, { writable: false, sidecars, damage }), codec, torn)
 })
 
 /**
@@ -186,8 +213,8 @@ interface Examined {
   readonly damage: Damaged | null
 }
 
-/** Reads the whole file: where does it stop being a journal of this codec, and is that its end? */
-const examine = (codec: string, store: Store): Effect.Effect<Examined, OpenError> =>
+/** Reads the whole file, or what was added to it: where does it stop being a journal of this codec, and is that its end? */
+const examine = (codec: string, store: Store, sidecars = false): Effect.Effect<Examined, OpenError> =>
   Effect.gen(function*() {
     const { path } = store
     const size = yield* store.size
@@ -195,8 +222,13 @@ const examine = (codec: string, store: Store): Effect.Effect<Examined, OpenError
     if (start.header.codec !== codec) {
       return yield* new CodecMismatch({ path, found: start.header.codec, expected: codec })
     }
-    const prefix = yield* longestPrefix(store, start, size, () => null)
-    return { prefix, size, damage: yield* damageIn(store, prefix, size) }
+    const known = sidecars ? yield* wayInto(store, start, size) : Option.none()
+    const log = Option.getOrElse(known, () => emptyLog(start))
+    const kept = Option.isSome(known) ? log.end : 0
+    const prefix = yield* longestPrefix(store, log, size, () => null)
+    const damage = yield* damageIn(store, prefix, size)
+    if (sidecars && damage === null && log.end >= LONG && log.end > kept) yield* keepWayIn(store, log)
+    return { prefix, size, damage }
   }).pipe(Effect.catchTag("PlatformError", (error) => Effect.fail(accessFailed(store.path, "read")(error))))
 
 /**

@@ -12,7 +12,7 @@ import type { Codec } from "./codec.ts"
 import type { Envelope } from "./envelope.ts"
 import { accessFailed, Closed, Damaged, type ReadError, Undecodable } from "./error.ts"
 import { type BatchHead, chain, FrameCursor, readBatchHead } from "./frame.ts"
-import { frameBefore } from "./log.ts"
+import { endAfter, frameBefore } from "./log.ts"
 import { type Frame, readFrames } from "./scan.ts"
 import { nextCommit, type Session, whileOpen } from "./session.ts"
 
@@ -73,7 +73,7 @@ class Reader<E> {
     const { byte, first } = frameBefore(session.log, this.from)
     this.at = byte
     this.expected = first
-    this.end = session.log.end
+    this.end = endAfter(session.log, this.to)
   }
 
   /** The next events, from what is in memory as long as there is something. */
@@ -183,10 +183,11 @@ export const hashAt = Effect.fnUntraced(function*(
   const { log, store } = session
   if (seq === 0) return log.start.hash
   if (seq === log.seq) return log.hash
-  for (let at = frameBefore(log, seq).byte; at < log.end;) {
+  const end = endAfter(log, seq)
+  for (let at = frameBefore(log, seq).byte; at < end;) {
     const from = at
     const { fault, frames, next } = yield* Effect.catchTag(
-      whileOpen(session, () => readFrames(store, from, log.end)),
+      whileOpen(session, () => readFrames(store, from, end)),
       "PlatformError",
       (error) => Effect.fail(accessFailed(store.path, "read")(error))
     )

@@ -10,8 +10,7 @@ import * as Effect from "effect/Effect"
 import type { PlatformError } from "effect/PlatformError"
 import { crc32 } from "node:zlib"
 import { type BatchHead, FRAME_PREFIX, LARGEST_PAYLOAD, MARKER, readBatchHead, SMALLEST_PAYLOAD } from "./frame.ts"
-import type { FileStart } from "./header.ts"
-import { admit, emptyLog, type Log, misfit } from "./log.ts"
+import { admit, type Log, misfit } from "./log.ts"
 import type { Store } from "./store.ts"
 
 const WINDOW = 1 << 20
@@ -102,17 +101,17 @@ export interface Prefix {
 }
 
 /**
- * Reads batch after batch and admits those that are sound, continue the log, and in which `inspect` finds no fault.
+ * Reads batch after batch behind the log and admits those that are sound, continue it, and in which `inspect` finds no
+ * fault.
  *
  * @internal
  */
 export const longestPrefix = Effect.fnUntraced(function*(
   store: Store,
-  start: FileStart,
+  log: Log,
   size: number,
   inspect: (payload: Uint8Array, head: BatchHead) => EventFault | null
 ): Effect.fn.Return<Prefix, PlatformError> {
-  const log = emptyLog(start)
   while (log.end < size) {
     const { fault, frames } = yield* readFrames(store, log.end, size)
     for (const { at, payload } of frames) {

@@ -5,6 +5,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type { PlatformError } from "effect/PlatformError"
 import * as Semaphore from "effect/Semaphore"
 import { Closed, type Damaged } from "./error.ts"
 import type { Log } from "./log.ts"
@@ -18,6 +19,8 @@ export interface Session {
   readonly store: Store
   readonly log: Log
   readonly writable: boolean
+  /** Whether files may be kept beside the log. */
+  readonly sidecars: boolean
   /** What stops a reader at the end of the log, in a log that was opened for reading. */
   readonly damage: Damaged | null
   /** Whoever writes holds it. */
@@ -36,7 +39,7 @@ export interface Session {
 export const session = (
   store: Store,
   log: Log,
-  access: { readonly writable: boolean; readonly damage: Damaged | null }
+  access: { readonly writable: boolean; readonly sidecars: boolean; readonly damage: Damaged | null }
 ): Session => ({
   store,
   log,
@@ -70,9 +73,22 @@ export const whileOpen = <A, X>(session: Session, read: () => Effect.Effect<A, X
     )
   )
 
-/** No more reads or writes; those under way are finished first. @internal */
+/** Cuts off what a failed write left behind the end of the log. @internal */
+export const cutLeftovers = (session: Session): Effect.Effect<void, PlatformError> =>
+  Effect.suspend(() =>
+    !session.leftovers ? Effect.void : Effect.andThen(
+      session.store.truncate(session.log.end),
+      Effect.sync(() => void (session.leftovers = false))
+    )
+  )
+
+/** No more reads or writes; those under way are finished first. A last try to leave nothing that failed. @internal */
 export const close = (session: Session): Effect.Effect<void> =>
   Effect.sync(() => {
     session.closed = true
     committed(session)
-  }).pipe(session.reading.withPermits(READERS), session.writing.withPermit)
+  }).pipe(
+    Effect.andThen(Effect.ignore(cutLeftovers(session))),
+    session.reading.withPermits(READERS),
+    session.writing.withPermit
+  )

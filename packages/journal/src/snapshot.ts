@@ -41,6 +41,8 @@ export interface Snapshot {
  *
  * - `save` replaces what was there for the same position; `seq` is at most the last committed one.
  * - `latest` gives the snapshot at the highest position up to `atOrBefore` (the end when not given), `null` without one.
+ * - `positions` are those that there are snapshots for, ascending; `at` gives the one of a position, `null` when it is
+ *   unsound or gone.
  * - `drop` deletes those of a name and version.
  *
  * @category models
@@ -49,19 +51,21 @@ export interface Snapshot {
 export interface Snapshots {
   readonly save: (name: string, version: number, seq: number, bytes: Uint8Array) => Effect.Effect<void, SnapshotError>
   readonly latest: (name: string, version: number, atOrBefore?: number) => Effect.Effect<Snapshot | null, ReadError>
+  readonly positions: (name: string, version: number) => Effect.Effect<ReadonlyArray<number>, AccessFailed | Closed>
+  readonly at: (name: string, version: number, seq: number) => Effect.Effect<Snapshot | null, ReadError>
   readonly drop: (name: string, version: number) => Effect.Effect<void, ReadOnly | AccessFailed | Closed>
 }
 
 /** @internal */
 export const snapshotsOf = (session: Session): Snapshots => {
-  const { log, store, writable } = session
+  const { log, sidecars, store } = session
   const { path, sidecar } = store
   // Two saves of one snapshot would write the same file on its way to its name.
   const saving = Semaphore.makeUnsafe(1)
   const closed = Effect.suspend(() => session.closed ? Effect.fail(new Closed({ path })) : Effect.void)
 
   /** Positions that there are sidecars for, highest first. */
-  const positions = (name: string, version: number) => {
+  const downwards = (name: string, version: number) => {
     const prefix = prefixOf(name, version)
     return Effect.map(
       Effect.mapError(sidecar.list(prefix), accessFailed(path, "list its snapshots")),
@@ -72,7 +76,7 @@ export const snapshotsOf = (session: Session): Snapshots => {
   const save = Effect.fn("journal.snapshot.save")(
     function*(name: string, version: number, seq: number, bytes: Uint8Array): Effect.fn.Return<void, SnapshotError> {
       yield* closed
-      if (!writable) return yield* new ReadOnly({ path })
+      if (!sidecars) return yield* new ReadOnly({ path })
       if (seq > log.seq) return yield* new BeyondHead({ path, seq, head: log.seq })
       const whole = wrap(seq, yield* hashAt(session, seq), bytes)
       const written = saving.withPermit(Effect.uninterruptible(sidecar.write(prefixOf(name, version) + seq, whole)))
@@ -80,15 +84,26 @@ export const snapshotsOf = (session: Session): Snapshots => {
     }
   )
 
+  const positions = (name: string, version: number) =>
+    Effect.andThen(closed, Effect.map(downwards(name, version), (found) => found.toReversed()))
+
+  const at = Effect.fn("journal.snapshot.at")(
+    function*(name: string, version: number, seq: number): Effect.fn.Return<Snapshot | null, ReadError> {
+      yield* closed
+      if (seq > log.seq) return null
+      // It may be deleted while we look, and an unreadable one is as good as none.
+      const bytes = yield* Effect.option(sidecar.read(prefixOf(name, version) + seq))
+      const found = bytes._tag === "None" ? null : unwrap(bytes.value, seq, yield* hashAt(session, seq))
+      return found === null ? null : { seq, bytes: found }
+    }
+  )
+
   const latest = Effect.fn("journal.snapshot.latest")(
     function*(name: string, version: number, atOrBefore = log.seq): Effect.fn.Return<Snapshot | null, ReadError> {
       yield* closed
-      for (const seq of yield* positions(name, version)) {
-        if (seq > atOrBefore || seq > log.seq) continue
-        // It may be deleted while we look, and an unreadable one is as good as none.
-        const bytes = yield* Effect.option(sidecar.read(prefixOf(name, version) + seq))
-        const found = bytes._tag === "None" ? null : unwrap(bytes.value, seq, yield* hashAt(session, seq))
-        if (found !== null) return { seq, bytes: found }
+      for (const seq of yield* downwards(name, version)) {
+        const found = seq > atOrBefore ? null : yield* at(name, version, seq)
+        if (found !== null) return found
       }
       return null
     }
@@ -97,15 +112,15 @@ export const snapshotsOf = (session: Session): Snapshots => {
   const drop = Effect.fn("journal.snapshot.drop")(
     function*(name: string, version: number): Effect.fn.Return<void, ReadOnly | AccessFailed | Closed> {
       yield* closed
-      if (!writable) return yield* new ReadOnly({ path })
-      for (const seq of yield* positions(name, version)) {
+      if (!sidecars) return yield* new ReadOnly({ path })
+      for (const seq of yield* downwards(name, version)) {
         const removed = sidecar.remove(prefixOf(name, version) + seq)
         yield* Effect.mapError(removed, accessFailed(path, "delete a snapshot"))
       }
     }
   )
 
-  return { save, latest, drop }
+  return { save, latest, positions, at, drop }
 }
 
 /** A name may hold anything; a file name may not. */

@@ -57,6 +57,41 @@ describe("verify", () => {
       assert.strictEqual((yield* Effect.provide(verify(PATH), disk.layer)).damage, null)
     }))
 
+  it.effect("finds every head that the log ever had, however much was appended since", () =>
+    Effect.gen(function*() {
+      const disk = makeDisk()
+      const heads = yield* Effect.gen(function*() {
+        const journal = yield* file(codec, { path: PATH, mode: "create", sync: "never" })
+        const before = [yield* journal.head]
+        for (let i = 0; i < 4; i++) {
+          yield* journal.append(someEvents(3, i))
+          before.push(yield* journal.head)
+        }
+        return before
+      }).pipe(Effect.scoped, Effect.provide(disk.layer))
+      for (const { hash, seq } of heads) {
+        for (const head of [hash, hash.toUpperCase()]) {
+          const report = yield* Effect.provide(verify(PATH, codec, { head }), disk.layer)
+          assert.deepStrictEqual([report.continues, report.damage], [seq, null])
+        }
+      }
+    }))
+
+  it.effect("finds no head in a log that was rewritten from its first byte to its last, nor in one that was cut short", () =>
+    Effect.gen(function*() {
+      const continues = (disk: Disk, head: string) =>
+        Effect.map(Effect.provide(verify(PATH, codec, { head }), disk.layer), (report) => report.continues)
+      const mine = yield* logOf(3, 5)
+      const { hash } = (yield* Effect.provide(verify(PATH), mine.layer)).head
+      // Sound in itself, and as long.
+      const forged = yield* logOf(3, 4)
+      assert.strictEqual(yield* continues(forged, hash), null)
+      const cut = yield* logOf(2, 5)
+      assert.strictEqual(yield* continues(cut, hash), null)
+      assert.strictEqual(yield* continues(mine, (yield* Effect.provide(verify(PATH), cut.layer)).head.hash), 10)
+      assert.strictEqual((yield* Effect.provide(verify(PATH, codec), mine.layer)).continues, null)
+    }))
+
   it.effect("refuses the codec of another log", () =>
     Effect.gen(function*() {
       const disk = yield* logOf(1, 1)

@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { PlatformError } from "effect/PlatformError"
 import type * as Scope from "effect/Scope"
 import type { Codec } from "./codec.ts"
 import type { Appended, Head, NewEvent } from "./envelope.ts"
@@ -20,7 +19,7 @@ import {
 } from "./error.ts"
 import { FRAME_PREFIX, FrameBuilder, LARGEST_PAYLOAD } from "./frame.ts"
 import { admit, headOf, hex, revisionOf } from "./log.ts"
-import { committed, type Session } from "./session.ts"
+import { committed, cutLeftovers, type Session } from "./session.ts"
 
 /**
  * What an append asks for. `expected` gives the revisions at which streams must be, 0 for one that must not exist.
@@ -158,7 +157,7 @@ const write = <E>(
     return Effect.fail(new BatchTooLarge({ path: store.path, bytes: payload.length, limit: LARGEST_PAYLOAD }))
   }
   const byte = log.end
-  return (session.leftovers ? cutLeftovers(session) : Effect.void).pipe(
+  return cutLeftovers(session).pipe(
     Effect.andThen(store.write(byte, frame)),
     Effect.andThen(store.sync),
     Effect.matchEffect({
@@ -168,6 +167,7 @@ const write = <E>(
           committed(session)
         }),
       onFailure: (error) => {
+        // When cutting it off fails too, it is tried again before the next write, and at the close.
         session.leftovers = true
         return Effect.andThen(
           Effect.ignore(cutLeftovers(session)),
@@ -179,10 +179,3 @@ const write = <E>(
     })
   )
 }
-
-/** Cuts off what a failed write left behind the end. When that fails too, it is tried again before the next write. */
-const cutLeftovers = (session: Session): Effect.Effect<void, PlatformError> =>
-  Effect.andThen(
-    session.store.truncate(session.log.end),
-    Effect.sync(() => void (session.leftovers = false))
-  )

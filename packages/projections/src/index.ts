@@ -4,8 +4,10 @@
  * @since 0.1.0
  */
 export * from "./activity.ts"
+export * from "./bisect.ts"
 export * from "./blame.ts"
 export * from "./call-chain.ts"
+export * from "./checkpoint.ts"
 export * from "./combine.ts"
 export * from "./diagnosis.ts"
 export * from "./diff.ts"

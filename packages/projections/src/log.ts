@@ -6,14 +6,17 @@
  *
  * @since 0.1.0
  */
-import type { Envelope, ReadError } from "@pfnscope/journal"
+import type { Envelope, Journal, ReadError } from "@pfnscope/journal"
 import { INVALID_GPA, ownerOf, World } from "@pfnscope/protocol"
 import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { checkpointsOf, START } from "./checkpoint.ts"
+import type { Checkpoints, Place, Spacing } from "./checkpoint.ts"
 import type { Position } from "./position.ts"
+import { rememberingReads } from "./recent.ts"
 
 /**
  * Where events come from; a `Journal<Event>` is one. `read` gives the events from `from` (1 when not given) to `to`
@@ -27,7 +30,15 @@ export interface Log<E = ReadError> {
   readonly read: (
     options?: { readonly from?: number; readonly to?: number }
   ) => Stream.Stream<Envelope<Event>, E>
+  /** What folds of it have come to, if that is kept. */
+  readonly checkpoints?: Checkpoints<E>
 }
+
+/** A journal that keeps what folds of it come to, beside itself. @category constructors @since 0.1.0 */
+export const withCheckpoints = (
+  { header, read, snapshot }: Pick<Journal<Event>, "header" | "read" | "snapshot">,
+  spacing?: Spacing
+): Log => ({ header, read: rememberingReads(read), checkpoints: checkpointsOf(snapshot, spacing) })
 
 /** A log of events that are at hand, or can be streamed again and again. @category constructors @since 0.1.0 */
 export const logOf = <E = never>(
@@ -103,24 +114,29 @@ const worldSeen = Effect.fnUntraced(function*<E>(log: Log<E>) {
 })
 
 /**
- * The events up to a position, that one included.
+ * The events behind a place (the start when not given) up to a position, that one included.
  *
  * @category queries
  * @since 0.1.0
  */
-export const readUpTo = <E>(log: Log<E>, position: Position): Stream.Stream<Envelope<Event>, E> => {
+export const readUpTo = <E>(
+  log: Log<E>,
+  position: Position,
+  { first, seq }: Place = START
+): Stream.Stream<Envelope<Event>, E> => {
+  const from = seq + 1
   switch (position._tag) {
     case "Seq":
-      return log.read({ to: position.seq })
+      return log.read({ from, to: position.seq })
     case "Time":
-      return Stream.takeWhile(log.read(), (event) => event.t <= position.nanos)
+      return Stream.takeWhile(log.read({ from }), (event) => event.t <= position.nanos)
     case "Elapsed":
       return Stream.suspend(() => {
-        let first: number | undefined
-        return Stream.takeWhile(log.read(), (event) => event.t <= (first ??= event.t) + position.nanos)
+        let origin = seq === 0 ? undefined : first
+        return Stream.takeWhile(log.read({ from }), (event) => event.t <= (origin ??= event.t) + position.nanos)
       })
     case "End":
-      return log.read()
+      return log.read({ from })
   }
 }
 

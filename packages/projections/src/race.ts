@@ -14,16 +14,16 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import { worldOf } from "./log.ts"
 import type { Log, NotAWorld } from "./log.ts"
-import { advanceOrigins, explanationOf, noOrigins } from "./origins.ts"
+import { explanationOf } from "./origins.ts"
 import type { Origin, Origins } from "./origins.ts"
 import { atSeq, END } from "./position.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
 import { fold } from "./projection.ts"
 import type { LogNotDense } from "./projection.ts"
+import { origins } from "./resumable-origins.ts"
 import { threadName } from "./state-view.ts"
-import { arrived, travel } from "./time-travel.ts"
+import { foldTo } from "./time-travel.ts"
 import { verdictsOf, verdictState, violationOf, violations } from "./violations.ts"
 
 /** A row: an event of the thread in `column`, or laps of that thread that were left out. @category models @since 0.1.0 */
@@ -104,11 +104,8 @@ export const race = Effect.fn("projections.race")(
     const asked = at ?? (yield* firstFinding(log))
     const written = asked._tag === "Seq" ? yield* writtenAt(log, asked.seq) : undefined
     const position = written === undefined ? asked : atSeq(written)
-    const o = noOrigins(yield* worldOf(log))
-    yield* travel(log, position, (event) => advanceOrigins(o, event))
-    yield* arrived(position, o.at.seq)
-    const scene = sceneOf(o)
-    return yield* tableOf(log, o, scene)
+    const o = yield* foldTo(log, origins, position)
+    return yield* tableOf(log, o, sceneOf(o))
   }
 )
 
@@ -120,8 +117,7 @@ export const race = Effect.fn("projections.race")(
  */
 export const wholeRace = Effect.fn("projections.wholeRace")(
   function*<E>(log: Log<E>): Effect.fn.Return<Race, E | LogNotDense | NoSuchPosition | NotAWorld> {
-    const o = noOrigins(yield* worldOf(log))
-    yield* travel(log, END, (event) => advanceOrigins(o, event))
+    const o = yield* foldTo(log, origins, END)
     const events = yield* Stream.runCollect(log.read())
     const laps = events.filter(({ data }) => data._tag === "RetryDecided")
     const roots = events.filter(({ data }) => data._tag === "Called").map(({ seq }) => seq)

@@ -10,42 +10,68 @@
  * @since 0.1.0
  */
 import type { Envelope } from "@pfnscope/journal"
-import { Evolve, hashState, initialState, L, OPEN_RANGES, replay, TRACKED_RANGES } from "@pfnscope/protocol"
+import {
+  Evolve,
+  hashState,
+  initialState,
+  L,
+  OPEN_RANGES,
+  PROPERTY_IDS,
+  replay,
+  TRACKED_RANGES
+} from "@pfnscope/protocol"
 import type { Event, State, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { NO_KEEPER, START } from "./checkpoint.ts"
+import type { Place, Resumable } from "./checkpoint.ts"
 import { readUpTo, worldOf } from "./log.ts"
 import type { Log, NotAWorld } from "./log.ts"
 import { NoSuchPosition } from "./position.ts"
 import type { Position } from "./position.ts"
+import { readStops, writeStops } from "./stops.ts"
+import type { Stop } from "./stops.ts"
 
 /**
  * A state on its way through a log: `state` is as of the last event that `advance` took, `seq` its position and `t` its
- * time (ns; 0 before the first). `unapplied` counts events that the state had no room for.
+ * time (ns; 0 before the first). `unapplied` counts events that the state had no room for; `violated` has a bit for every
+ * property that was violated by then, by its place in `PROPERTY_IDS`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Traveller {
   readonly state: State
+  readonly place: Place
   readonly seq: number
   readonly t: number
   readonly unapplied: number
+  readonly violated: number
   readonly advance: (event: Envelope<Event>) => void
 }
 
-/** A traveller at the start of a world. @category constructors @since 0.1.0 */
-export const traveller = (world: World): Traveller => {
+/** A traveller at the start of a world, or where another one was. @category constructors @since 0.1.0 */
+export const traveller = (world: World, from?: Stop): Traveller => {
   const state = initialState(world)
+  if (from !== undefined) state.cells.set(from.cells)
   const evolve = new Evolve(state)
+  let { first, latest } = from ?? START
   const self = {
     state,
-    seq: 0,
-    t: 0,
-    unapplied: 0,
+    seq: from?.seq ?? 0,
+    t: from?.t ?? 0,
+    unapplied: from?.unapplied ?? 0,
+    violated: from?.violated ?? 0,
+    get place(): Place {
+      return { seq: self.seq, t: self.t, first, latest }
+    },
     advance: ({ data, seq, t }: Envelope<Event>): void => {
+      if (self.seq === 0) first = t
+      if (t > latest) latest = t
       self.seq = seq
       self.t = t
+      if (data._tag === "PropertyViolated") self.violated |= 1 << PROPERTY_IDS.indexOf(data.property)
       if (hasRoom(state, data)) replay(data, evolve)
       else {
         self.unapplied++
@@ -94,6 +120,27 @@ const hasRoom = (s: State, e: Event): boolean => {
   }
 }
 
+/** Where a traveller is now. @category conversions @since 0.1.0 */
+export const stopOf = ({ place, state, unapplied, violated }: Traveller): Stop => ({
+  ...place,
+  unapplied,
+  violated,
+  cells: Float64Array.from(state.cells)
+})
+
+/** The state of the machine, as it can be put aside. @category folding @since 0.1.0 */
+export const states: Resumable<Traveller, Stop> = {
+  name: "state",
+  version: 1,
+  start: (world) => traveller(world),
+  place: ({ place }) => place,
+  advance: (at, event) => at.advance(event),
+  copy: stopOf,
+  resume: traveller,
+  encode: writeStops,
+  decode: (world, bytes) => readStops(bytes, initialState(world).cells.length)
+}
+
 /**
  * The state at a position: `seq` and `t` (ns) of the last event, the hash by which a run and its replay are compared,
  * and how many events were left out.
@@ -117,24 +164,44 @@ export interface StateAt {
  */
 export const stateAt = Effect.fn("projections.stateAt")(
   function*<E>(log: Log<E>, position: Position): Effect.fn.Return<StateAt, E | NotAWorld | NoSuchPosition> {
-    const at = traveller(yield* worldOf(log))
-    yield* travel(log, position, at.advance)
-    yield* arrived(position, at.seq)
+    const at = yield* foldTo(log, states, position)
     const { seq, state, t, unapplied } = at
     return { seq, t, stateHash: hashState(state), unapplied, state }
   }
 )
 
-/** Shows every event up to a position to a fold that changes in place. @category folding @since 0.1.0 */
-export const travel = <E>(
+/**
+ * Folds a log up to a position, from the last checkpoint before it if the log has some; those that it comes by are kept.
+ *
+ * @category folding
+ * @since 0.1.0
+ */
+export const foldTo = Effect.fnUntraced(function*<E, S, C extends Place>(
   log: Log<E>,
-  position: Position,
-  advance: (event: Envelope<Event>) => void
-): Effect.Effect<void, E> =>
-  Stream.runForEachArray(readUpTo(log, position), (chunk) => Effect.sync(() => chunk.forEach(advance)))
+  fold: Resumable<S, C>,
+  position: Position
+): Effect.fn.Return<S, E | NotAWorld | NoSuchPosition> {
+  const world = yield* worldOf(log)
+  const checkpoint = yield* log.checkpoints?.nearest(fold, world, position) ?? Effect.succeedNone
+  const state = Option.match(checkpoint, {
+    onNone: () => fold.start(world),
+    onSome: (copy) => fold.resume(world, copy)
+  })
+  const keeper = log.checkpoints?.keeper(fold) ?? NO_KEEPER
+  yield* Stream.runForEachArray(readUpTo(log, position, fold.place(state)), (chunk) => {
+    for (const event of chunk) {
+      fold.advance(state, event)
+      keeper.note(state, event.seq)
+    }
+    return keeper.isFull() ? keeper.keep : Effect.void
+  })
+  yield* keeper.keep
+  yield* arrived(position, fold.place(state).seq)
+  return state
+})
 
-/** Fails where the log ended before the position. @category queries @since 0.1.0 */
-export const arrived = (position: Position, head: number): Effect.Effect<void, NoSuchPosition> =>
+/** Fails where the log ended before the position. */
+const arrived = (position: Position, head: number): Effect.Effect<void, NoSuchPosition> =>
   position._tag === "Seq" && position.seq > head
     ? Effect.fail(new NoSuchPosition({ seq: position.seq, head }))
     : Effect.void

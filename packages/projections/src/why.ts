@@ -4,23 +4,25 @@
  * @since 0.1.0
  */
 import type { Envelope, Source } from "@pfnscope/journal"
-import { PROPERTY_IDS } from "@pfnscope/protocol"
-import type { Event, PropertyId, State } from "@pfnscope/protocol"
+import { initialState, PROPERTY_IDS } from "@pfnscope/protocol"
+import type { Event, PropertyId, State, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { whyCount, whyEvent, whyField, whyThread, whyValid } from "./answer.ts"
 import type { Answer } from "./answer.ts"
 import { fieldText } from "./event-text.ts"
+import { lastChanges } from "./last-change.ts"
 import { eventAt, worldOf } from "./log.ts"
 import type { Log, NotAWorld } from "./log.ts"
-import { advanceOrigins, explanationOf, noOrigins } from "./origins.ts"
+import { explanationOf } from "./origins.ts"
 import type { Origin, Origins } from "./origins.ts"
 import { atSeq } from "./position.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
+import { origins } from "./resumable-origins.ts"
 import { leavesOf, pathOf, threadName } from "./state-view.ts"
 import type { Leaf } from "./state-view.ts"
-import { arrived, stateAt, travel } from "./time-travel.ts"
+import { foldTo, stateAt } from "./time-travel.ts"
 import { violationOf } from "./violations.ts"
 
 /** One event of a chain: `text` is who did it and its fields; `src` where it was read. @category models @since 0.1.0 */
@@ -86,15 +88,17 @@ export const why = Effect.fn("projections.why")(
     subject: string,
     position: Position
   ): Effect.fn.Return<Why, E | NotAWorld | NoSuchPosition | UnknownSubject> {
-    const o = noOrigins(yield* worldOf(log))
-    const parsed = parseSubject(subject, o.at.state)
+    const world = yield* worldOf(log)
+    const start = initialState(world)
+    const parsed = parseSubject(subject, start)
     const what = parsed?.kind === "event" ? yield* asWritten(log, parsed) : parsed
     const unknown = (known: ReadonlyArray<string>) => new UnknownSubject({ subject, known })
-    if (what === undefined) return yield* unknown([...actorsOf(o.at.state), "#SEQ", "P1@#SEQ", "gpc/0.valid"])
+    if (what === undefined) return yield* unknown([...actorsOf(start), "#SEQ", "P1@#SEQ", "gpc/0.valid"])
     const asOf = what.kind === "event" ? atSeq(what.seq) : position
-    const leaf = what.kind === "field" ? yield* leafAt(log, o.at.state, what.path, asOf) : undefined
-    if (what.kind === "field" && leaf === undefined) return yield* unknown(siblingsOf(o.at.state, what.path))
-    const changed = yield* follow(log, o, asOf, leaf)
+    const leaf = what.kind === "field" ? yield* leafAt(log, start, what.path, asOf) : undefined
+    if (what.kind === "field" && leaf === undefined) return yield* unknown(siblingsOf(start, what.path))
+    const o = yield* foldTo(log, origins, asOf)
+    const changed = leaf === undefined ? undefined : yield* lastChangeOf(log, world, leaf, o.at.seq)
     if (what.kind === "event" && !isThere(o, what.seq, what.property)) return yield* unknown(violationsNear(o))
     const answer = what.kind === "event"
       ? whyEvent(o, o.last!)
@@ -114,22 +118,11 @@ const asWritten = <E>(log: Log<E>, subject: Subject & { readonly kind: "event" }
     ? Effect.succeed(subject)
     : Effect.map(violationOf(log, subject.seq, subject.property), (seq) => ({ ...subject, seq: seq ?? subject.seq }))
 
-/** Folds the log up to a position; returns the event that changed the leaf last. */
-const follow = Effect.fnUntraced(
-  function*<E>(log: Log<E>, o: Origins, asOf: Position, leaf: Leaf | undefined) {
-    let value = leaf?.read(o.at.state)
-    let changed: Origin | undefined
-    yield* travel(log, asOf, (event) => {
-      advanceOrigins(o, event)
-      if (leaf === undefined) return
-      const now = leaf.read(o.at.state)
-      if (now !== value) changed = o.last
-      value = now
-    })
-    yield* arrived(asOf, o.at.seq)
-    return changed
-  }
-)
+/** The event that changed a leaf last, and what explains it. */
+const lastChangeOf = Effect.fnUntraced(function*<E>(log: Log<E>, world: World, leaf: Leaf, upTo: number) {
+  const seq = (yield* lastChanges(log, world, [leaf], { from: 0, to: upTo })).get(leaf)
+  return seq === undefined ? undefined : (yield* foldTo(log, origins, atSeq(seq))).last
+})
 
 /** The leaf of a path; the frames that there are depend on the position. */
 const leafAt = Effect.fnUntraced(function*<E>(log: Log<E>, start: State, path: string, asOf: Position) {

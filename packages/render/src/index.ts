@@ -3,12 +3,14 @@
  *
  * @since 0.1.0
  */
+export * from "./bisect.ts"
 export * from "./check-json.ts"
 export * from "./check.ts"
 export * from "./checked.ts"
 export * from "./conform.ts"
 export * from "./event.ts"
 export * from "./race.ts"
+export * from "./repair.ts"
 export * from "./report.ts"
 export * from "./run.ts"
 export * from "./table.ts"

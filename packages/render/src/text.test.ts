@@ -6,6 +6,7 @@ import { EMITTED, makeEvent } from "@pfnscope/protocol"
 import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import { eventJson, eventText } from "./event.ts"
+import { repairText } from "./repair.ts"
 import { runJson, runTable } from "./run.ts"
 import type { ShownRun } from "./run.ts"
 import { bar, CAVEAT, duration, percent } from "./table.ts"
@@ -178,6 +179,25 @@ describe("a verification", () => {
       /\n {2}damaged at byte 20, event #4: a checksum is wrong$/
     )
     assert.match(verifyText("a.log", { ...verified, torn: { byte: 90, bytes: 1 } }), /\n {2}torn at byte 90: 1 byte of/)
+    const asked = (seq: number | null) => verifyText("a.log", { ...verified, asked: { head: "cd", seq } })
+    assert.match(asked(2), /\n {2}up to #2 what it was at head cd$/)
+    assert.match(asked(null), /\n {2}not a continuation of head cd: rewritten before it, or cut short$/)
+  })
+})
+
+describe("a repair", () => {
+  it("says what was cut off and where it is, what would be, or that there is nothing", () => {
+    const torn = { byte: 90, bytes: 1 }
+    const repair = { dryRun: false, events: 3, torn, kept: "a.log.torn-90" }
+    assert.strictEqual(
+      repairText("a.log", repair),
+      "a.log: cut off 1 byte from byte 90 on, kept in a.log.torn-90; 3 events stay"
+    )
+    assert.match(
+      repairText("a.log", { ...repair, dryRun: true, kept: null }),
+      /^a\.log: would cut off 1 byte from byte 90/
+    )
+    assert.match(repairText("a.log", { ...repair, torn: null, kept: null }), /^a\.log: nothing to repair/)
   })
 })
 

@@ -13,15 +13,23 @@ export interface Verified {
   readonly head: string
   readonly damage: { readonly byte: number; readonly seq: number; readonly reason: string } | null
   readonly torn: { readonly byte: number; readonly bytes: number } | null
+  /** A head that was written down earlier, and the position where the log has it. */
+  readonly asked?: { readonly head: string; readonly seq: number | null }
 }
 
 /** A verification as text. @category text @since 0.1.0 */
-export const verifyText = (path: string, { batches, damage, events, head, torn }: Verified): string =>
+export const verifyText = (path: string, { asked, batches, damage, events, head, torn }: Verified): string =>
   [
     `${path}: ${counted(events, "event")} in ${counted(batches, "batch", "batches")}, head ${head}`,
     ...(damage === null ? [] : [`  damaged at byte ${damage.byte}, event #${damage.seq}: ${damage.reason}`]),
     ...(torn === null
       ? []
       : [`  torn at byte ${torn.byte}: ${counted(torn.bytes, "byte")} of a batch that was never finished`]),
-    ...(damage === null && torn === null ? ["  sound: every frame, checksum and hash"] : [])
+    ...(damage === null && torn === null ? ["  sound: every frame, checksum and hash"] : []),
+    ...(asked === undefined ? [] : [`  ${askedText(asked)}`])
   ].join("\n")
+
+const askedText = ({ head, seq }: NonNullable<Verified["asked"]>): string =>
+  seq === null
+    ? `not a continuation of head ${head}: rewritten before it, or cut short`
+    : `up to #${seq} what it was at head ${head}`

@@ -15,7 +15,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { Refused, refused } from "../ended.ts"
+import { badInput, Refused, refused } from "../ended.ts"
 import { parseFilter } from "../filter.ts"
 import { openLog } from "../logs.ts"
 import { jsonFlag, print } from "../output.ts"
@@ -71,24 +71,43 @@ export const logCommand = Command.make(
   }])
 )
 
+const wrongWith = (damaged: boolean, torn: boolean): string =>
+  damaged ? "the log is damaged" : torn ? "the log ends in a torn batch" : "the log does not continue that head"
+
 export const verifyCommand = Command.make(
   "verify",
-  { log: logArgument, json: jsonFlag },
+  {
+    log: logArgument,
+    head: Flag.String("head").pipe(
+      Flag.withDescription(
+        "A head that verify printed of this log before: proves that up to there it was not rewritten, only appended to"
+      ),
+      Flag.optional
+    ),
+    json: jsonFlag
+  },
   Effect.fnUntraced(function*(flags) {
-    const { batches, damage, events, head, torn } = yield* Effect.mapError(verify(flags.log, eventCodec), refused)
-    const ok = damage === null && torn === null
-    const result = { ok, events, batches, head: head.hash, damage, torn }
+    const wanted = Option.getOrUndefined(flags.head)
+    if (wanted !== undefined && !/^[0-9a-f]{64}$/i.test(wanted)) {
+      return yield* badInput(`--head ${wanted}: expected the 64 hex digits that verify prints`)
+    }
+    const report = yield* Effect.mapError(verify(flags.log, eventCodec, { head: wanted }), refused)
+    const { batches, continues, damage, events, head, torn } = report
+    const asked = wanted === undefined ? {} : { asked: { head: wanted.toLowerCase(), seq: continues } }
+    const rewritten = wanted !== undefined && continues === null
+    const ok = damage === null && torn === null && !rewritten
+    const result = { ok, events, batches, head: head.hash, damage, torn, ...asked }
     yield* print(flags.json, () => result, () => verifyText(flags.log, result))
     if (!ok) {
       return yield* new Refused({
         code: 4,
-        message: `${flags.log}: ${damage === null ? "the log ends in a torn batch" : "the log is damaged"}`
+        message: `${flags.log}: ${wrongWith(damage !== null, torn !== null)}`
       })
     }
   })
 ).pipe(
   Command.withDescription(
-    "The integrity of a log: frames, checksums, the hash chain; the first damage by byte and seq"
+    "The integrity of a log: frames, checksums, the hash chain; the first damage by byte and seq; a head kept from before"
   ),
   Command.withExamples([{ command: "pfnscope verify run.log", description: "Exit code 4 when it is damaged" }])
 )

@@ -8,7 +8,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { refused } from "../ended.ts"
-import { openLog } from "../logs.ts"
+import { openForTravel } from "../logs.ts"
 import { jsonFlag, print } from "../output.ts"
 import { logArgument, positionOf } from "./log.ts"
 
@@ -25,7 +25,7 @@ export const atCommand = Command.make(
   { log: logArgument, seq: position("seq"), json: jsonFlag },
   Effect.fnUntraced(
     function*(flags) {
-      const log = yield* openLog(flags.log)
+      const log = yield* openForTravel(flags.log)
       const at = yield* Effect.mapError(stateAt(log, yield* positionOf(flags.seq)), refused)
       yield* print(flags.json, () => atJson(at), () => atText(at))
     },
@@ -45,7 +45,7 @@ export const diffCommand = Command.make(
     json: jsonFlag
   },
   Effect.fnUntraced(function*(flags) {
-    const log = yield* openLog(flags.log)
+    const log = yield* openForTravel(flags.log)
     const changes = yield* Effect.mapError(diff(log, yield* positionOf(flags.a), yield* positionOf(flags.b)), refused)
     yield* print(flags.json, () => diffJson(changes), () => diffText(changes))
   }, Effect.scoped)
@@ -65,7 +65,7 @@ export const whyCommand = Command.make(
     json: jsonFlag
   },
   Effect.fnUntraced(function*(flags) {
-    const log = yield* openLog(flags.log)
+    const log = yield* openForTravel(flags.log)
     const answer = yield* Effect.mapError(why(log, flags.subject, yield* positionOf(flags.at)), refused)
     yield* print(flags.json, () => whyJson(answer), () => whyText(answer))
   }, Effect.scoped)
@@ -82,7 +82,7 @@ export const raceCommand = Command.make(
   { log: logArgument, at: atFlag, json: jsonFlag },
   Effect.fnUntraced(
     function*(flags) {
-      const log = yield* openLog(flags.log)
+      const log = yield* openForTravel(flags.log)
       const at = flags.at === "end" ? undefined : yield* positionOf(flags.at)
       const table = yield* Effect.mapError(race(log, at), refused)
       yield* print(flags.json, () => raceJson(table), () => raceText(table))

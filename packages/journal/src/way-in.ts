@@ -1,0 +1,101 @@
+/**
+ * The way into a long log: what reading it whole found out, kept beside it, so that the next reader need not.
+ *
+ * | byte | |
+ * |---|---|
+ * | 0 | `4a 49 44 58` ("JIDX") |
+ * | 4 | CRC-32 of what follows, u32 |
+ * | 8 | JSON: where the log ended, its hash and last batch, its streams' revisions, its keys, its index of positions |
+ *
+ * It is believed only if the header is the one it was made for and the last batch is still the one it names, byte for
+ * byte. Damage further ahead is found when it is read: every frame has its checksum.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
+import * as Schema from "effect/Schema"
+import { crc32 } from "node:zlib"
+import { chain, readBatchHead } from "./frame.ts"
+import type { FileStart } from "./header.ts"
+import { hex, type Log } from "./log.ts"
+import { readFrames } from "./scan.ts"
+import type { Store } from "./store.ts"
+
+const NAME = "index"
+const MAGIC = Buffer.from("JIDX")
+const PREFIX = 8
+
+/** Bytes of a log from which on its way in is worth a file. @internal */
+export const LONG = 1 << 20
+
+const Known = Schema.fromJsonString(Schema.Struct({
+  start: Schema.String,
+  seq: Schema.Int,
+  hash: Schema.String,
+  batches: Schema.Int,
+  end: Schema.Int,
+  last: Schema.Int,
+  revisions: Schema.Array(Schema.Tuple([Schema.String, Schema.Int])),
+  keys: Schema.Array(
+    Schema.Tuple([Schema.String, Schema.Struct({ first: Schema.Int, last: Schema.Int, hash: Schema.String })])
+  ),
+  seqs: Schema.Array(Schema.Int),
+  bytes: Schema.Array(Schema.Int)
+}))
+
+/** Keeps what is known of a log; where it cannot be written, the next reader reads the log. @internal */
+export const keepWayIn = (store: Store, log: Log): Effect.Effect<void> => {
+  const known: typeof Known.Type = {
+    start: hex(log.start.hash),
+    seq: log.seq,
+    hash: hex(log.hash),
+    batches: log.batches,
+    end: log.end,
+    last: log.last,
+    revisions: [...log.revisions],
+    keys: [...log.keys],
+    ...log.index
+  }
+  const json = Buffer.from(JSON.stringify(known))
+  const whole = Buffer.alloc(PREFIX + json.length)
+  whole.set(MAGIC)
+  whole.writeUInt32LE(crc32(json), 4)
+  whole.set(json, PREFIX)
+  return Effect.ignore(store.sidecar.write(NAME, whole))
+}
+
+/** What is known of the log of these bytes, or none: then it must be read. @internal */
+export const wayInto = Effect.fnUntraced(function*(
+  store: Store,
+  start: FileStart,
+  size: number
+): Effect.fn.Return<Option.Option<Log>, PlatformError> {
+  const found = Option.flatMap(yield* Effect.option(store.sidecar.read(NAME)), unwrap)
+  if (Option.isNone(found)) return Option.none()
+  const known = found.value
+  if (known.start !== hex(start.hash) || known.end > size || known.last >= known.end) return Option.none()
+  const { frames } = yield* readFrames(store, known.last, known.end)
+  const frame = frames.length === 1 ? readBatchHead(frames[0]!.payload) : "not the last batch"
+  if (typeof frame === "string" || hex(chain(frame.previous, frames[0]!.payload)) !== known.hash) return Option.none()
+  const { batches, bytes, end, keys, last, revisions, seq, seqs } = known
+  return Option.some({
+    start,
+    seq,
+    hash: Buffer.from(known.hash, "hex"),
+    batches,
+    end,
+    last,
+    revisions: new Map(revisions),
+    keys: new Map(keys),
+    index: { seqs: [...seqs], bytes: [...bytes] }
+  })
+})
+
+const unwrap = (sidecar: Uint8Array): Option.Option<typeof Known.Type> => {
+  const whole = Buffer.from(sidecar.buffer, sidecar.byteOffset, sidecar.byteLength)
+  const isSound = whole.length >= PREFIX && MAGIC.equals(whole.subarray(0, 4)) &&
+    crc32(whole.subarray(PREFIX)) === whole.readUInt32LE(4)
+  return isSound ? Schema.decodeUnknownOption(Known)(whole.toString("utf8", PREFIX)) : Option.none()
+}
