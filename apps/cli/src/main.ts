@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { checkCommand } from "./commands/check.ts"
 import { conformCommand } from "./commands/conform.ts"
 import { demoCommand } from "./commands/demo.ts"
+import { exportCommand } from "./commands/export.ts"
 import { listCommand } from "./commands/list.ts"
 import { logCommand, verifyCommand } from "./commands/log.ts"
 import { recordHelpCommand } from "./commands/record-help.ts"
@@ -42,6 +43,7 @@ const pfnscope = Command.make("pfnscope").pipe(
     raceCommand,
     verifyCommand,
     repairCommand,
+    exportCommand,
     demoCommand
   ])
 )
