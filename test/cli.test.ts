@@ -156,9 +156,34 @@ describe("a log", () => {
     const bytes = readFileSync(at("big.log"))
     bytes[100_000]! ^= 1
     writeFileSync(at("middle.log"), bytes)
-    refuses(4, /middle\.log: damaged at byte \d+, event #\d+: .*; repair cuts off torn tails/, "repair", "middle.log")
+    refuses(
+      4,
+      /middle\.log: damaged at byte \d+, event #\d+: .*; repair cuts off torn tails, export --salvage reads on/,
+      "repair",
+      "middle.log"
+    )
     refuses(4, /middle\.log: damaged at byte \d+, event #\d+: /, "repair", "middle.log", "--dry-run")
     assert.isTrue(readFileSync(at("middle.log")).equals(bytes))
+  })
+
+  it("that is damaged in the middle is salvaged: all but the damaged batch, and its place is marked", () => {
+    const bytes = readFileSync(at("big.log"))
+    bytes[150_000]! ^= 1
+    writeFileSync(at("hurt.log"), bytes)
+    refuses(4, /hurt\.log: damaged at byte \d+, event #\d+: .*; --salvage exports/, "export", "hurt.log", "-o", "x.log")
+    const whole = json("verify", "big.log") as { readonly events: number; readonly head: string }
+    const { events, lost } = json("export", "hurt.log", "--salvage", "-o", "saved.log") as {
+      readonly events: number
+      readonly lost: ReadonlyArray<{ readonly first: number; readonly count: number }>
+    }
+    assert.strictEqual(lost.length, 1)
+    assert.strictEqual(events + lost[0]!.count, whole.events)
+    assert.deepInclude(json("verify", "saved.log"), { ok: true, events: events + 1 })
+    const marks = pfnscope("log", "saved.log", "-F", "EventsLost").stdout
+    assert.match(marks, new RegExp(`^#${lost[0]!.first} .*EventsLost.*count=${lost[0]!.count}`))
+    refuses(2, /saved\.log: exists already/, "export", "big.log", "-o", "saved.log")
+    assert.deepInclude(json("export", "big.log", "-o", "copy.log"), { head: whole.head, lost: [] })
+    assert.isTrue(readFileSync(at("copy.log")).equals(readFileSync(at("big.log"))))
   })
 
   it("is asked for a head by 64 hex digits, and answers with a position", () => {

@@ -10,6 +10,7 @@ import { bisectCommand } from "./commands/bisect.ts"
 import { checkCommand } from "./commands/check.ts"
 import { conformCommand } from "./commands/conform.ts"
 import { demoCommand } from "./commands/demo.ts"
+import { exportCommand } from "./commands/export.ts"
 import { listCommand } from "./commands/list.ts"
 import { logCommand, verifyCommand } from "./commands/log.ts"
 import { recordHelpCommand } from "./commands/record-help.ts"
@@ -44,6 +45,7 @@ const pfnscope = Command.make("pfnscope").pipe(
     raceCommand,
     verifyCommand,
     repairCommand,
+    exportCommand,
     demoCommand
   ])
 )

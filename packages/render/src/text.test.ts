@@ -6,6 +6,7 @@ import { EMITTED, makeEvent } from "@pfnscope/protocol"
 import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import { eventJson, eventText } from "./event.ts"
+import { exportText } from "./export.ts"
 import { repairText } from "./repair.ts"
 import { runJson, runTable } from "./run.ts"
 import type { ShownRun } from "./run.ts"
@@ -198,6 +199,20 @@ describe("a repair", () => {
       /^a\.log: would cut off 1 byte from byte 90/
     )
     assert.match(repairText("a.log", { ...repair, torn: null, kept: null }), /^a\.log: nothing to repair/)
+  })
+})
+
+describe("an export", () => {
+  it("says what it took, and every loss by byte and position", () => {
+    const loss = { byte: 90, first: 4, reason: "a checksum is wrong" }
+    const text = (count: number | null) =>
+      exportText("a.log", { output: "b.log", events: 3, head: "ab", lost: [{ ...loss, count }] })
+    assert.strictEqual(
+      text(1),
+      "b.log: 3 events of a.log, head ab\n  lost at byte 90: 1 event from #4 on (a checksum is wrong)"
+    )
+    assert.match(text(null), /: everything from #4 on \(/)
+    assert.match(text(0), /: nothing, but #4 may not belong to what is before it \(/)
   })
 })
 

@@ -43,7 +43,7 @@ const carryOut = (log: string): Effect.Effect<Repair, Refused, FileSystem> =>
   )
 
 const notRepairable = (damage: string): Refused =>
-  new Refused({ code: 4, message: `${damage}; repair cuts off torn tails, there are sound batches behind this` })
+  new Refused({ code: 4, message: `${damage}; repair cuts off torn tails, export --salvage reads on behind this` })
 
 export const repairCommand = Command.make(
   "repair",

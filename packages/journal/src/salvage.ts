@@ -1,0 +1,188 @@
+/**
+ * Everything that can still be read of a damaged log, in a new one.
+ *
+ * Batches whose length and CRC are right are looked for behind the damage too. Their events get new, dense positions, and
+ * their causes with them; what is lost is told where it was.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import { FileSystem } from "effect/FileSystem"
+import type { PlatformError } from "effect/PlatformError"
+import type { Codec } from "./codec.ts"
+import type { Envelope, Head, NewEvent } from "./envelope.ts"
+import { accessFailed, type AppendError, CodecMismatch, type OpenError } from "./error.ts"
+import { type BatchHead, chain, FrameCursor, readBatchHead } from "./frame.ts"
+import { type FileStart, readHeader } from "./header.ts"
+import { file, openFile } from "./open.ts"
+import { decodersOf } from "./reader.ts"
+import { type Frame, nextSound, readFrames } from "./scan.ts"
+import { fileStore, type Store } from "./store.ts"
+
+/**
+ * What cannot be read: `count` events from position `first` on, which are missed at `byte`; `null` when nothing behind
+ * them tells how many there were, 0 when only the hash chain is broken there.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Loss {
+  readonly byte: number
+  readonly first: number
+  readonly count: number | null
+  readonly reason: string
+}
+
+/** What was read, where the new log ends, and what was lost. @category models @since 0.1.0 */
+export interface Salvaged {
+  readonly events: number
+  readonly head: Head
+  readonly lost: ReadonlyArray<Loss>
+}
+
+/**
+ * Writes what can be read of the log `from` to a new log `to`, with the same header. At every loss stands the event that
+ * `note` makes of it, at the time of the event before. A sound log gives the same bytes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const salvage = Effect.fn("journal.salvage")(
+  function*<E>(codec: Codec<E>, { from, note, to }: {
+    readonly from: string
+    readonly to: string
+    readonly note: (loss: Loss, t: number) => NewEvent<E>
+  }): Effect.fn.Return<Salvaged, OpenError | AppendError, FileSystem> {
+    const fs = yield* FileSystem
+    return yield* Effect.gen(function*() {
+      const store = fileStore(fs, from, yield* openFile(fs, from, "r"), "never")
+      const size = yield* store.size
+      const start = yield* readHeader(store, size)
+      const { codec: found, meta } = start.header
+      if (found !== codec.name) return yield* new CodecMismatch({ path: from, found, expected: codec.name })
+      const journal = yield* file(codec, { path: to, mode: "create", sync: "batch", meta })
+      const places = new Places()
+      const lost: Array<Loss> = []
+      let events = 0
+      let t = 0
+      const write = Effect.fnUntraced(function*(piece: Piece<E>) {
+        const { seq } = yield* journal.head
+        if (piece.loss !== null) {
+          lost.push(piece.loss)
+          yield* journal.append([note(piece.loss, t)])
+          return
+        }
+        places.put(piece.events[0]!.seq, piece.events.length, seq + 1)
+        yield* journal.append(piece.events.map((event) => places.moved(event)), { key: piece.key })
+        events += piece.events.length
+        t = piece.events.at(-1)!.t
+      })
+      yield* pieces(store, start, size, codec, write)
+      return { events, head: yield* journal.head, lost }
+    }).pipe(
+      Effect.scoped,
+      Effect.catchTag("PlatformError", (error) => Effect.fail(accessFailed(from, "read")(error)))
+    )
+  }
+)
+
+/** Events of one batch that follow each other, or a loss. */
+type Piece<E> =
+  | { readonly loss: null; readonly events: ReadonlyArray<Envelope<E>>; readonly key: string | undefined }
+  | { readonly loss: Loss }
+
+/** Where events were and are: runs of them, ascending. */
+class Places {
+  private readonly runs: Array<{ readonly was: number; readonly count: number; readonly is: number }> = []
+
+  put(was: number, count: number, is: number): void {
+    const last = this.runs.at(-1)
+    const goesOn = last !== undefined && last.was + last.count === was && last.is + last.count === is
+    if (goesOn) this.runs[this.runs.length - 1] = { ...last, count: last.count + count }
+    else this.runs.push({ was, count, is })
+  }
+
+  /** An event with the positions that it refers to as they are now; those of lost events are left out. */
+  moved<E>({ cause, corr, data, how, src, stream, t }: Envelope<E>): NewEvent<E> {
+    return { stream, t, cause: this.now(cause), corr: this.now(corr), how, src, data }
+  }
+
+  private now(was: number | undefined): number | undefined {
+    if (was === undefined) return undefined
+    const run = this.runs.findLast((one) => one.was <= was)
+    return run !== undefined && was < run.was + run.count ? run.is + was - run.was : undefined
+  }
+}
+
+/** Gives every batch that is whole, and every loss, in the order of the log. */
+const pieces = Effect.fnUntraced(function*<E, X>(
+  store: Store,
+  start: FileStart,
+  size: number,
+  codec: Codec<E>,
+  each: (piece: Piece<E>) => Effect.Effect<void, X>
+): Effect.fn.Return<void, X | PlatformError> {
+  /** The position that comes next, the hash before it where that is known, and why it may not come. */
+  const want: Wanted = { seq: 1, hash: start.hash, fault: null }
+  for (let at = start.bytes; at < size;) {
+    const { fault, frames, next } = yield* readFrames(store, at, size)
+    for (const frame of frames) yield* Effect.forEach(within(frame, want, codec), each, { discard: true })
+    at = next
+    if (fault === null) continue
+    want.fault ??= { byte: fault.at, reason: fault.reason }
+    at = (yield* nextSound(store, fault.at, size)) ?? size
+  }
+  if (want.fault !== null) {
+    const { byte, reason } = want.fault
+    yield* each({ loss: { byte, first: want.seq, count: null, reason } })
+  }
+})
+
+interface Wanted {
+  seq: number
+  hash: Uint8Array | null
+  fault: { readonly byte: number; readonly reason: string } | null
+}
+
+/** What a sound frame adds: a loss before it, its events, and a loss of those that cannot be decoded. */
+const within = <E>({ at, payload }: Frame, want: Wanted, codec: Codec<E>): ReadonlyArray<Piece<E>> => {
+  const head = readBatchHead(payload)
+  if (typeof head === "string") {
+    want.fault ??= { byte: at, reason: head }
+    return []
+  }
+  // It was read before: a batch that is there twice.
+  if (head.first < want.seq) return []
+  const found: Array<Piece<E>> = []
+  const { byte, reason } = want.fault ?? { byte: at, reason: `the batch begins with event #${head.first}` }
+  const broken = want.hash !== null && Buffer.compare(want.hash, head.previous) !== 0
+  if (head.first > want.seq) {
+    found.push({ loss: { byte, first: want.seq, count: head.first - want.seq, reason } })
+  } else if (broken) {
+    found.push({ loss: { byte: at, first: head.first, count: 0, reason: "the hash chain is broken" } })
+  }
+  const { events, fault } = decoded(payload, head, codec)
+  const end = head.first + head.count
+  const whole = fault === null
+  if (events.length > 0) found.push({ loss: null, events, key: whole ? head.key ?? undefined : undefined })
+  if (!whole) {
+    const first = head.first + events.length
+    found.push({ loss: { byte: at, first, count: end - first, reason: fault } })
+  }
+  want.seq = end
+  want.hash = chain(head.previous, payload)
+  want.fault = null
+  return found
+}
+
+/** The events of a batch up to the first that cannot be decoded, and what is wrong with that. */
+const decoded = <E>(payload: Uint8Array, head: BatchHead, codec: Codec<E>) => {
+  const cursor = new FrameCursor(payload, head, decodersOf(codec, head))
+  const events: Array<Envelope<E>> = []
+  while (!cursor.done) {
+    const event = cursor.next(() => true)
+    if (cursor.fault !== null) return { events, fault: cursor.fault }
+    if (event !== undefined) events.push(event)
+  }
+  return { events, fault: null }
+}

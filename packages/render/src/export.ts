@@ -1,0 +1,31 @@
+/**
+ * What an export of a log took along, and what it could not.
+ *
+ * @since 0.1.0
+ */
+import type { Loss } from "@pfnscope/journal"
+import { counted } from "./table.ts"
+
+/** An export. @category models @since 0.1.0 */
+export interface Exported {
+  readonly output: string
+  readonly events: number
+  readonly head: string
+  readonly lost: ReadonlyArray<Loss>
+}
+
+/** An export as text. @category text @since 0.1.0 */
+export const exportText = (path: string, { events, head, lost, output }: Exported): string =>
+  [
+    `${output}: ${counted(events, "event")} of ${path}, head ${head}`,
+    ...lost.map((loss) => `  ${lossText(loss)}`)
+  ].join("\n")
+
+const lossText = ({ byte, count, first, reason }: Loss): string => {
+  const what = count === null
+    ? `everything from #${first} on`
+    : count === 0
+    ? `nothing, but #${first} may not belong to what is before it`
+    : `${counted(count, "event")} from #${first} on`
+  return `lost at byte ${byte}: ${what} (${reason})`
+}
