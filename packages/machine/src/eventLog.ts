@@ -25,7 +25,9 @@ export const eventCodec = Codec.packed("pfnscope.event", Event)
 export class EventLog extends Service<EventLog, Event>()("@pfnscope/machine/EventLog") {}
 
 /**
- * What a run is a function of; the header of its log. `until` is in ns of the run's clock, 0 for no limit.
+ * What a run is a function of; the header of its log. `until` is in ns of the run's clock, 0 for no limit. `from` is there
+ * in a fork: the log that it goes on from (its name, and its hash when it was read), the position, and the policy until
+ * there.
  *
  * @category schemas
  * @since 0.1.0
@@ -37,7 +39,13 @@ export const RunHeader = Schema.Struct({
   seed: Schema.Int,
   until: Schema.Int,
   timing: Timing,
-  world: World
+  world: World,
+  from: Schema.optionalKey(Schema.Struct({
+    log: Schema.String,
+    hash: Schema.String,
+    seq: Schema.Int,
+    policy: Schema.String
+  }))
 })
 
 /** What a run is a function of. @category models @since 0.1.0 */

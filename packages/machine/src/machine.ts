@@ -103,18 +103,28 @@ export const make = Effect.fn("Machine.make")(function*(header: RunHeader, optio
   return yield* assemble(header, history, options)
 })
 
+/** What a log's run is a function of. @category queries @since 0.1.0 */
+export const runHeaderOf = ({ header }: Pick<Journal<Event>, "header">): Effect.Effect<RunHeader, NotARun> =>
+  Schema.decodeUnknownEffect(RunHeader)(header.meta).pipe(
+    Effect.mapError((error) => new NotARun({ reason: error.message.split("\n").join(" ") }))
+  )
+
+/** @category models @since 0.1.0 */
+export interface RecoverOptions extends MakeOptions {
+  /** The last step of the log is known to be there in whole, and must not be run again. */
+  readonly lastStepIsWhole?: boolean
+}
+
 /**
  * Rebuilds a machine from its journal: every actor, every thread in mid-program, also in the middle of a step.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const recover = Effect.fn("Machine.recover")(function*(options: MakeOptions = {}) {
+export const recover = Effect.fn("Machine.recover")(function*(options: RecoverOptions = {}) {
   const log = yield* EventLog
-  const header = yield* Schema.decodeUnknownEffect(RunHeader)(log.header.meta).pipe(
-    Effect.mapError((error) => new NotARun({ reason: error.message.split("\n").join(" ") }))
-  )
-  return yield* assemble(header, yield* readHistory(log, header), options)
+  const header = yield* runHeaderOf(log)
+  return yield* assemble(header, yield* readHistory(log, header, options.lastStepIsWhole ?? false), options)
 })
 
 /** One step of a path: the thread that goes, and which way where its step has several. @category models @since 0.1.0 */
@@ -165,7 +175,7 @@ interface History {
  * Folds a log up to its last step. That one is left to be run again, since it may be there in part: the machine then
  * writes what is missing.
  */
-const readHistory = Effect.fnUntraced(function*(log: Journal<Event>, header: RunHeader) {
+const readHistory = Effect.fnUntraced(function*(log: Journal<Event>, header: RunHeader, isWhole: boolean) {
   const state = initialState(header.world)
   const evolve = new Evolve(state)
   const history: History = {
@@ -197,7 +207,10 @@ const readHistory = Effect.fnUntraced(function*(log: Journal<Event>, header: Run
     }))
   const first = history.tail[0]?.event
   // A block is whole in itself, and so is a call from outside: there is no script to run it from.
-  if (first?._tag === "Blocked" || (first?._tag === "Called" && header.world.threads[first.thread]!.ops.length === 0)) {
+  if (
+    isWhole || first?._tag === "Blocked" ||
+    (first?._tag === "Called" && header.world.threads[first.thread]!.ops.length === 0)
+  ) {
     apply()
   }
   return history
@@ -246,8 +259,8 @@ const durable = <A, E, R>(rec: Recorder, run: Effect.Effect<A, E, R>): Effect.Ef
 /** Runs the last step of the log again: its events are there, whole or in part, and what is missing gets written. */
 const finishTail = (rec: Recorder, history: History): void => {
   const first = history.tail[0]?.event
-  if (first === undefined) return
   rec.now = history.now
+  if (first === undefined) return
   rec.complete(history.state.threads[first.thread]!, history.tail)
 }
 

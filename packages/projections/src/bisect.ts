@@ -16,6 +16,7 @@ import { eventAt, worldOf } from "./log.ts"
 import type { Log, NotAWorld } from "./log.ts"
 import { atSeq, END } from "./position.ts"
 import type { NoSuchPosition } from "./position.ts"
+import type { LogNotDense } from "./projection.ts"
 import { leavesOf, pathOf } from "./state-view.ts"
 import type { Leaf, Value } from "./state-view.ts"
 import { foldTo, states, traveller } from "./time-travel.ts"
@@ -48,7 +49,10 @@ export interface Bisected {
  * @since 0.1.0
  */
 export const bisect = Effect.fn("projections.bisect")(
-  function*<E>(log: Log<E>, condition: Condition): Effect.fn.Return<Bisected, E | NotAWorld | NoSuchPosition> {
+  function*<E>(
+    log: Log<E>,
+    condition: Condition
+  ): Effect.fn.Return<Bisected, E | NotAWorld | NoSuchPosition | LogNotDense> {
     // Without checkpoints a jump is a fold from the first event.
     const bySearch = condition.stays && log.checkpoints !== undefined
     const found = yield* bySearch ? search(log, condition) : scan(log, condition, yield* worldOf(log))

@@ -9,6 +9,7 @@ import { lastChanges } from "./last-change.ts"
 import { worldOf } from "./log.ts"
 import type { Log, NotAWorld } from "./log.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
+import type { LogNotDense } from "./projection.ts"
 import { leavesOf, pathOf } from "./state-view.ts"
 import type { Leaf, Value } from "./state-view.ts"
 import { stateAt } from "./time-travel.ts"
@@ -37,7 +38,11 @@ export interface Diff {
  * @since 0.1.0
  */
 export const diff = Effect.fn("projections.diff")(
-  function*<E>(log: Log<E>, a: Position, b: Position): Effect.fn.Return<Diff, E | NotAWorld | NoSuchPosition> {
+  function*<E>(
+    log: Log<E>,
+    a: Position,
+    b: Position
+  ): Effect.fn.Return<Diff, E | NotAWorld | NoSuchPosition | LogNotDense> {
     const there = yield* stateAt(log, a)
     const other = yield* stateAt(log, b)
     const [from, to] = there.seq <= other.seq ? [there, other] : [other, there]

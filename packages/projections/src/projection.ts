@@ -40,6 +40,22 @@ export class LogNotDense extends Schema.TaggedError<LogNotDense>()("LogNotDense"
 }
 
 /**
+ * Watches positions go by: gives what is wrong with one that is not the next. The first may be any, unless `first` says
+ * which.
+ *
+ * @category folding
+ * @since 0.1.0
+ */
+export const denseFrom = (projection: string, first?: number): (found: number) => LogNotDense | undefined => {
+  let expected = first
+  return (found) => {
+    if (expected !== undefined && found !== expected) return new LogNotDense({ projection, expected, found })
+    expected = found + 1
+    return undefined
+  }
+}
+
+/**
  * Folds a stream of events, one after the other, from the position of the first. Fails with {@link LogNotDense} where
  * a position is left out or comes twice.
  *
@@ -51,13 +67,11 @@ export const fold = Effect.fnUntraced(function*<S, E, R>(
   events: Stream.Stream<Envelope<Event>, E, R>
 ) {
   let state = projection.init()
-  let next = 0
+  const isNext = denseFrom(projection.name)
   yield* Stream.runForEachArray(events, (chunk) => {
     for (const event of chunk) {
-      if (next !== 0 && event.seq !== next) {
-        return Effect.fail(new LogNotDense({ projection: projection.name, expected: next, found: event.seq }))
-      }
-      next = event.seq + 1
+      const fault = isNext(event.seq)
+      if (fault !== undefined) return Effect.fail(fault)
       state = projection.evolve(state, event)
     }
     return Effect.void

@@ -47,6 +47,12 @@ describe("the state at a position", () => {
     assert.strictEqual(Effect.runSync(stateAt(log, END)).seq, events.length)
   })
 
+  it("is refused where an event is missing on the way there", () => {
+    const { events } = play(world, mainline612, "mm/0 done")
+    const error = Effect.runSync(Effect.flip(stateAt(logOf({ world }, events.toSpliced(3, 1)), END)))
+    assert.strictEqual(error.message, "state: event #5 came where #4 was expected")
+  })
+
   it("beyond the end is refused with the end", () => {
     const { events, log } = play(world, mainline612, "mm/0 done")
     const error = Effect.runSync(Effect.flip(stateAt(log, atSeq(events.length + 1))))

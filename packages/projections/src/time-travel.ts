@@ -30,6 +30,8 @@ import { readUpTo, worldOf } from "./log.ts"
 import type { Log, NotAWorld } from "./log.ts"
 import { NoSuchPosition } from "./position.ts"
 import type { Position } from "./position.ts"
+import { denseFrom } from "./projection.ts"
+import type { LogNotDense } from "./projection.ts"
 import { readStops, writeStops } from "./stops.ts"
 import type { Stop } from "./stops.ts"
 
@@ -163,7 +165,10 @@ export interface StateAt {
  * @since 0.1.0
  */
 export const stateAt = Effect.fn("projections.stateAt")(
-  function*<E>(log: Log<E>, position: Position): Effect.fn.Return<StateAt, E | NotAWorld | NoSuchPosition> {
+  function*<E>(
+    log: Log<E>,
+    position: Position
+  ): Effect.fn.Return<StateAt, E | NotAWorld | NoSuchPosition | LogNotDense> {
     const at = yield* foldTo(log, states, position)
     const { seq, state, t, unapplied } = at
     return { seq, t, stateHash: hashState(state), unapplied, state }
@@ -180,7 +185,7 @@ export const foldTo = Effect.fnUntraced(function*<E, S, C extends Place>(
   log: Log<E>,
   fold: Resumable<S, C>,
   position: Position
-): Effect.fn.Return<S, E | NotAWorld | NoSuchPosition> {
+): Effect.fn.Return<S, E | NotAWorld | NoSuchPosition | LogNotDense> {
   const world = yield* worldOf(log)
   const checkpoint = yield* log.checkpoints?.nearest(fold, world, position) ?? Effect.succeedNone
   const state = Option.match(checkpoint, {
@@ -188,8 +193,12 @@ export const foldTo = Effect.fnUntraced(function*<E, S, C extends Place>(
     onSome: (copy) => fold.resume(world, copy)
   })
   const keeper = log.checkpoints?.keeper(fold) ?? NO_KEEPER
-  yield* Stream.runForEachArray(readUpTo(log, position, fold.place(state)), (chunk) => {
+  const place = fold.place(state)
+  const isNext = denseFrom(fold.name, place.seq + 1)
+  yield* Stream.runForEachArray(readUpTo(log, position, place), (chunk): Effect.Effect<void, E | LogNotDense> => {
     for (const event of chunk) {
+      const fault = isNext(event.seq)
+      if (fault !== undefined) return Effect.fail(fault)
       fold.advance(state, event)
       keeper.note(state, event.seq)
     }

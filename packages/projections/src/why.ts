@@ -19,6 +19,7 @@ import { explanationOf } from "./origins.ts"
 import type { Origin, Origins } from "./origins.ts"
 import { atSeq } from "./position.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
+import type { LogNotDense } from "./projection.ts"
 import { origins } from "./resumable-origins.ts"
 import { leavesOf, pathOf, threadName } from "./state-view.ts"
 import type { Leaf } from "./state-view.ts"
@@ -87,7 +88,7 @@ export const why = Effect.fn("projections.why")(
     log: Log<E>,
     subject: string,
     position: Position
-  ): Effect.fn.Return<Why, E | NotAWorld | NoSuchPosition | UnknownSubject> {
+  ): Effect.fn.Return<Why, E | NotAWorld | NoSuchPosition | LogNotDense | UnknownSubject> {
     const world = yield* worldOf(log)
     const start = initialState(world)
     const parsed = parseSubject(subject, start)

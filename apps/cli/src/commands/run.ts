@@ -2,7 +2,7 @@
  * `pfnscope run`: a scenario under one or several policies, one row each.
  */
 import type { Journal } from "@pfnscope/journal"
-import { EventLog, Machine, runHeader } from "@pfnscope/machine"
+import { EventLog, fork, forkHeader, Machine, runHeader, runHeaderOf } from "@pfnscope/machine"
 import type { Knobs, Scenario } from "@pfnscope/machine"
 import { fold, runSummary, summaryOf } from "@pfnscope/projections"
 import type { RunSummary } from "@pfnscope/projections"
@@ -18,7 +18,7 @@ import { parse as parsePath } from "node:path"
 import { nanosOf } from "../duration.ts"
 import { badInput, Found, refused } from "../ended.ts"
 import type { Refused } from "../ended.ts"
-import { newLog } from "../logs.ts"
+import { newLog, openLog } from "../logs.ts"
 import { nearest, policyOf, scenarioOf } from "../names.ts"
 import { jsonFlag, print } from "../output.ts"
 
@@ -45,11 +45,37 @@ export const runOne = Effect.fnUntraced(function*(options: {
   const machine = yield* Effect.provideService(Machine.make(header, { live: options.live }), EventLog, log).pipe(
     Effect.mapError(refused)
   )
+  return yield* rowOf(machine, log, options)
+}, Effect.scoped)
+
+/** Goes on from a position of a log under a policy and reads the new log. */
+const forkOne = Effect.fnUntraced(function*(options: {
+  readonly source: Journal<Event>
+  readonly name: string
+  readonly seq: number
+  readonly policy: Policy
+  readonly until: number | undefined
+  readonly live: boolean
+  readonly path: string | undefined
+}) {
+  const header = yield* Effect.mapError(forkHeader(options.source, options), refused)
+  const log: Journal<Event> = yield* newLog(options.path, header)
+  const machine = yield* Effect.provideService(fork(options.source, header), EventLog, log).pipe(
+    Effect.mapError(refused)
+  )
+  return yield* rowOf(machine, log, options)
+}, Effect.scoped)
+
+const rowOf = Effect.fnUntraced(function*(
+  machine: Machine.Machine,
+  log: Journal<Event>,
+  { path, policy }: { readonly policy: Policy; readonly path: string | undefined }
+) {
   const outcome = yield* Effect.mapError(machine.run, refused)
   const state = yield* Effect.mapError(fold(runSummary, log.read()), refused)
-  const row: Row = { policy: options.policy.name, outcome, summary: summaryOf(state), log: options.path ?? null }
+  const row: Row = { policy: policy.name, outcome, summary: summaryOf(state), log: path ?? null }
   return row
-}, Effect.scoped)
+})
 
 /** Whether a run has something to look at: a violation, or a refresh that got nowhere. */
 export const isFinding = ({ summary }: Row): boolean =>
@@ -87,18 +113,64 @@ const policiesOf = (names: ReadonlyArray<string>): Effect.Effect<ReadonlyArray<P
       (lists) => [...new Set(lists.flat())]
     )
 
+interface EachRun {
+  readonly policy: Policy
+  readonly until: number | undefined
+  readonly live: boolean
+  readonly path: string | undefined
+}
+
+/** What there is to run under each policy: a scenario, or the rest of a log. */
+const whatToRun = Effect.fnUntraced(function*(flags: {
+  readonly scenario: Option.Option<string>
+  readonly from: Option.Option<string>
+  readonly seed: Option.Option<number>
+  readonly set: ReadonlyArray<string>
+}) {
+  if (Option.isSome(flags.from)) {
+    if (Option.isSome(flags.scenario) || Option.isSome(flags.seed) || flags.set.length > 0) {
+      return yield* badInput("run --from: the log has the scenario, its knobs and the seed; expected none beside it")
+    }
+    return yield* restOf(flags.from.value)
+  }
+  if (Option.isNone(flags.scenario)) return yield* badInput("run: expected a scenario, or --from LOG#SEQ")
+  const scenario = yield* scenarioOf(flags.scenario.value)
+  const knobs = yield* knobsOf(scenario, flags.set)
+  const seed = Option.getOrElse(flags.seed, () => 1)
+  return { name: scenario.name, seed, run: (each: EachRun) => runOne({ scenario, knobs, seed, ...each }) }
+})
+
+const restOf = Effect.fnUntraced(function*(text: string) {
+  const [, path, digits] = /^(.+)#(\d{1,15})$/.exec(text) ?? []
+  if (path === undefined) return yield* badInput(`--from ${text}: expected LOG#SEQ, such as run.log#1234`)
+  const source = yield* openLog(path)
+  const seq = Number(digits)
+  const { base } = parsePath(path)
+  const { scenario, seed } = yield* Effect.mapError(runHeaderOf(source), refused)
+  return { name: scenario, seed, run: (each: EachRun) => forkOne({ source, name: base, seq, ...each }) }
+})
+
 export const runCommand = Command.make(
   "run",
   {
     scenario: Argument.String("scenario").pipe(
-      Argument.withDescription("The scenario; pfnscope list scenarios has them")
+      Argument.withDescription("The scenario; pfnscope list scenarios has them"),
+      Argument.optional
+    ),
+    from: Flag.String("from").pipe(
+      Flag.withMetavar("LOG#SEQ"),
+      Flag.withDescription("Go on from a position of a run's log, under --policy; instead of a scenario"),
+      Flag.optional
     ),
     policies: Flag.String("policy").pipe(
       Flag.withDescription("A policy's name, all, or a TypeScript file that exports one by default; can be repeated"),
       Flag.withMetavar("P"),
       Flag.atLeast(0)
     ),
-    seed: Flag.Int("seed").pipe(Flag.withDescription("What chooses the interleaving"), Flag.withDefault(1)),
+    seed: Flag.Int("seed").pipe(
+      Flag.withDescription("What chooses the interleaving; 1 when not given"),
+      Flag.optional
+    ),
     until: Flag.String("until").pipe(Flag.withDescription("When to end at the latest: 2ms, 500us, 1s"), Flag.optional),
     set: Flag.String("set").pipe(
       Flag.withDescription("A knob of the scenario: NAME=NUMBER; can be repeated"),
@@ -118,23 +190,17 @@ export const runCommand = Command.make(
     json: jsonFlag
   },
   Effect.fnUntraced(function*(flags) {
-    const scenario = yield* scenarioOf(flags.scenario)
     const policies = yield* policiesOf(flags.policies)
-    const knobs = yield* knobsOf(scenario, flags.set)
     const until = Option.isSome(flags.until) ? yield* nanosOf(flags.until.value) : undefined
     const output = Option.getOrUndefined(flags.output)
+    const { name, run, seed } = yield* whatToRun(flags)
     const rows: Array<Row> = []
     for (const policy of policies) {
-      const path = pathFor(output, policy, policies.length)
-      rows.push(yield* runOne({ scenario, policy, seed: flags.seed, knobs, until, live: flags.live, path }))
+      rows.push(yield* run({ policy, until, live: flags.live, path: pathFor(output, policy, policies.length) }))
     }
-    yield* print(
-      flags.json,
-      () => runJson(scenario.name, flags.seed, rows),
-      () => runTable(scenario.name, flags.seed, rows)
-    )
+    yield* print(flags.json, () => runJson(name, seed, rows), () => runTable(name, seed, rows))
     if (rows.some(isFinding)) return yield* new Found({ code: 1 })
-  })
+  }, Effect.scoped)
 ).pipe(
   Command.withDescription("Run a scenario's actors under one or several policies: one row each"),
   Command.withExamples([
