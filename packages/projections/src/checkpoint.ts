@@ -16,10 +16,10 @@ import * as Option from "effect/Option"
 import type { Position } from "./position.ts"
 
 /** Events from one checkpoint to the next: what is folded at most, on a log that was folded before. @category constants @since 0.1.0 */
-export const EVERY = 2048
+const EVERY = 2048
 
 /** Checkpoints in a pack: what is read, and found sound or not, at once. @category constants @since 0.1.0 */
-export const IN_A_PACK = 16
+const IN_A_PACK = 16
 
 /** Packs that are kept in memory. */
 const AT_HAND = 32
@@ -42,7 +42,7 @@ export interface Place {
 export const START: Place = { seq: 0, t: 0, first: 0, latest: -Infinity }
 
 /** Whether a place is at or before a position. @category queries @since 0.1.0 */
-export const isUpTo = (position: Position, { first, latest, seq }: Place): boolean => {
+const isUpTo = (position: Position, { first, latest, seq }: Place): boolean => {
   switch (position._tag) {
     case "Seq":
       return seq <= position.seq

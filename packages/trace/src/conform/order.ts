@@ -29,11 +29,13 @@ const LONGEST = 10_000
 const VISITS: ReadonlyArray<number> = [L["start.visit"], L["end.visit"]]
 const HIT: ReadonlyArray<number> = [L["start.invalidate"], L["end.invalidate"]]
 
-/** Moves a walk past the cache it has come to, which it was seen to mark already. */
-const passOver = (h: Hypothesis, thread: number): void => {
-  const t = h.state.threads[thread]!
-  t.cursor += 1
-  if (t.cursor >= h.state.gpcs.length) t.pc = t.pc === L["start.visit"] ? L["start.gpc_unlock"] : L["end.gpc_unlock"]
+/** Lets a walk pass over the cache it has come to, which it was seen to mark already: as if that were not listed. */
+const passOver = (hypotheses: Hypotheses, h: Hypothesis, thread: number): void => {
+  const cache = h.state.gpcs[h.state.threads[thread]!.cursor]!
+  const { listed, readers, writer } = cache
+  cache.listed = cache.readers = cache.writer = 0
+  hypotheses.step(h, thread)
+  Object.assign(cache, { listed, readers, writer })
 }
 
 /** How a step of an operation went: taken, not possible now, or it would mark a cache, which a record must show. */
@@ -45,7 +47,7 @@ export const stepUnseen = (hypotheses: Hypotheses, h: Hypothesis, op: Operation)
   if (!VISITS.includes(t.pc)) return hypotheses.step(h, op.thread) ? "on" : "blocked"
   const { cursor } = t
   if (op.hits.includes(cursor)) {
-    passOver(h, op.thread)
+    passOver(hypotheses, h, op.thread)
     return "on"
   }
   const cache = h.state.gpcs[cursor]!

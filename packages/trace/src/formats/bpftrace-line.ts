@@ -15,11 +15,13 @@
  *
  * @since 0.1.0
  */
+import { COLON, COMMA, DOT, EQUALS, QUOTE } from "../reading/ascii.ts"
 import { bytesOf, isText, startsWith } from "../reading/text.ts"
 import {
   isBlankAt,
   isDigit,
   isIdentifier,
+  LONGEST_COMM,
   numberIn,
   skipBlanks,
   skipDigits,
@@ -27,15 +29,6 @@ import {
   trimEnd
 } from "./columns.ts"
 import type { TraceLine } from "./format.ts"
-
-const QUOTE = 34
-const COMMA = 44
-const DOT = 46
-const COLON = 58
-const EQUALS = 61
-
-/** TASK_COMM_LEN less its NUL. */
-const LONGEST_COMM = 15
 
 /** Why a line is no record. */
 export type BpftraceRejection =

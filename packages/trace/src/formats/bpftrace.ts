@@ -10,6 +10,7 @@
  * @since 0.1.0
  */
 import { isRecorded } from "../mapping/mapper.ts"
+import { HASH, LF } from "../reading/ascii.ts"
 import { LONGEST_LINE } from "../reading/lines.ts"
 import { bytesOf, isText } from "../reading/text.ts"
 import { isAttaching, isMap, readCanonical, readFree, readLost } from "./bpftrace-line.ts"
@@ -23,9 +24,6 @@ import type { Bounds } from "./json-line.ts"
 import { makeReorder } from "./reorder.ts"
 import type { Timed } from "./reorder.ts"
 import { TextBuffer } from "./text-buffer.ts"
-
-const HASH = 35
-const LF = 10
 
 /** A record that waits for its turn, with a copy of its parts: name of the task, of the event, body. */
 interface Held extends Timed {

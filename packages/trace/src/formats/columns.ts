@@ -5,24 +5,8 @@
  *
  * @since 0.1.0
  */
+import { COLON, DOT, GREATER, MINUS, NINE, PARENTHESIS, SPACE, TAB, ZERO } from "../reading/ascii.ts"
 import type { TraceLine } from "./format.ts"
-
-export const TAB = 9
-export const SPACE = 32
-export const HASH = 35
-export const PARENTHESIS = 40
-export const PARENTHESIS_END = 41
-export const PLUS = 43
-export const MINUS = 45
-export const DOT = 46
-export const SLASH = 47
-export const ZERO = 48
-export const NINE = 57
-export const COLON = 58
-export const LESS = 60
-export const GREATER = 62
-export const BRACKET = 91
-export const BRACKET_END = 93
 
 /** Longest name of a task: TASK_COMM_LEN less its NUL. */
 export const LONGEST_COMM = 15

@@ -15,12 +15,10 @@
  *
  * @since 0.1.0
  */
+import { COLON, EQUALS, MINUS } from "../reading/ascii.ts"
 import { bytesOf, isText, startsWith } from "../reading/text.ts"
 import { isBlankAt, isIdentifier, numberIn, skipBlanks, skipDigits, skipHexDigits, trimEnd } from "./columns.ts"
 
-const MINUS = 45
-const COLON = 58
-const EQUALS = 61
 const BRACKET = 93
 
 /** A line of such a program, in bounds into the bytes that were read: empty bounds where something is not told. */

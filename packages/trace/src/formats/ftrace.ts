@@ -19,8 +19,9 @@
  *
  * @since 0.1.0
  */
+import { HASH, MINUS, SPACE } from "../reading/ascii.ts"
 import { bytesOf, decodeBytewise, startsWith } from "../reading/text.ts"
-import { HASH, LONGEST_COMM, MINUS, readPayload, SPACE } from "./columns.ts"
+import { LONGEST_COMM, readPayload } from "./columns.ts"
 import { CHAIN, COMMENT, CONTINUATION, FRAME, marker, RECORD, rejected } from "./format.ts"
 import type { Format, LineReader, Reading, TraceLine } from "./format.ts"
 import { readLatencyContext, readVerboseContext } from "./latency-format.ts"

@@ -5,9 +5,10 @@
  *
  *     CALL   FUNCTION(ARGUMENTS) {      FUNCTION(ARGUMENTS);      }      each with a comment behind it or none
  *
- * A comment alone holds what a tracepoint or trace_printk said. A function of a module is shown with it: `kvm_gpc_check [kvm]()`. Comments hold `= VALUE` (or `ret=VALUE`, from 6.13
- * on), where the call returns to (`<-caller`), and behind a `}` the function's name. Two spaces of indent are one call
- * deeper. A name of a task is cut to seven bytes, too few to look like the columns that follow it.
+ * A comment alone holds what a tracepoint or trace_printk said. A function of a module is shown with it:
+ * `kvm_gpc_check [kvm]()`. Comments hold `= VALUE` (or `ret=VALUE`, from 6.13 on), where the call returns to
+ * (`<-caller`), and behind a `}` the function's name. Two spaces of indent are one call deeper. A name of a task is cut to
+ * seven bytes, too few to look like the columns that follow it.
  *
  * Source: kernel/trace/trace_functions_graph.c (6.15).
  *
@@ -15,6 +16,23 @@
  *
  * @since 0.1.0
  */
+import {
+  BAR,
+  BRACE,
+  BRACE_END,
+  BRACKET,
+  DOT,
+  EQUALS,
+  GREATER,
+  LESS,
+  MINUS,
+  PARENTHESIS,
+  PARENTHESIS_END,
+  SEMICOLON,
+  SLASH,
+  SPACE,
+  STAR
+} from "../reading/ascii.ts"
 import { bytesOf, startsWith } from "../reading/text.ts"
 import {
   isBlankAt,
@@ -26,22 +44,6 @@ import {
   skipHexDigits,
   trimEnd
 } from "./columns.ts"
-
-const SPACE = 32
-const OPEN_PARENTHESIS = 40
-const CLOSE_PARENTHESIS = 41
-const STAR = 42
-const MINUS = 45
-const DOT = 46
-const SLASH = 47
-const SEMICOLON = 59
-const LESS = 60
-const EQUALS = 61
-const GREATER = 62
-const OPEN_BRACKET = 91
-const OPEN_BRACE = 123
-const BAR = 124
-const CLOSE_BRACE = 125
 
 /** TASK_COMM_LEN is 16; the tracer cuts to this. */
 const LONGEST_COMM = 7
@@ -112,7 +114,7 @@ export const readGraphLine = (
   if (startsWith(bytes, i, end, RULE)) return "decoration"
   const cpu = i
   i = skipDigits(bytes, i, end)
-  if (i === cpu || i - cpu > 6 || bytes[i] !== CLOSE_PARENTHESIS) return "no CPU"
+  if (i === cpu || i - cpu > 6 || bytes[i] !== PARENTHESIS_END) return "no CPU"
   graph.cpu = numberIn(bytes, cpu, i)
   graph.pid = graph.duration = -1
   graph.commFrom = graph.commTo = 0
@@ -216,7 +218,7 @@ const readCall = (bytes: Uint8Array, from: number, to: number, graph: GraphLine)
     graph.valueFrom =
     graph.valueTo =
       call
-  if (bytes[call] === CLOSE_BRACE) return readClose(bytes, call + 1, to, graph)
+  if (bytes[call] === BRACE_END) return readClose(bytes, call + 1, to, graph)
   if (bytes[call] === SLASH && bytes[call + 1] === STAR) return readEvent(bytes, call, to, graph)
   return readFunction(bytes, call, to, graph)
 }
@@ -249,15 +251,15 @@ const readEvent = (bytes: Uint8Array, at: number, to: number, graph: GraphLine):
 const readFunction = (bytes: Uint8Array, at: number, to: number, graph: GraphLine): boolean => {
   const nameTo = endOfFunction(bytes, at, to)
   let i = nameTo
-  if (bytes[i] === SPACE && bytes[i + 1] === OPEN_BRACKET) {
+  if (bytes[i] === SPACE && bytes[i + 1] === BRACKET) {
     while (i < to && bytes[i] !== 93) i++
     i++
   }
-  if (nameTo === at || bytes[i] !== OPEN_PARENTHESIS) return false
+  if (nameTo === at || bytes[i] !== PARENTHESIS) return false
   let close = i + 1
-  while (close < to && bytes[close] !== CLOSE_PARENTHESIS) close++
+  while (close < to && bytes[close] !== PARENTHESIS_END) close++
   const isLeaf = bytes[close + 1] === SEMICOLON
-  if (!isLeaf && (bytes[close + 1] !== SPACE || bytes[close + 2] !== OPEN_BRACE)) return false
+  if (!isLeaf && (bytes[close + 1] !== SPACE || bytes[close + 2] !== BRACE)) return false
   const rest = skipBlanks(bytes, close + (isLeaf ? 2 : 3), to)
   if (rest < to && !isComment(bytes, rest, to)) return false
   graph.form = isLeaf ? "leaf" : "open"

@@ -9,6 +9,7 @@
  * @since 0.1.0
  */
 import { isGraphed } from "../mapping/mapper.ts"
+import { COMMA, HASH } from "../reading/ascii.ts"
 import { bytesOf, makeNumbering } from "../reading/text.ts"
 import { readPayload } from "./columns.ts"
 import { AGAIN, COMMENT, HELD, marker, RECORD, rejected } from "./format.ts"
@@ -16,9 +17,6 @@ import type { Form, Format, LineReader, Reading, TraceLine } from "./format.ts"
 import { emptyGraphLine, readGraphLine } from "./funcgraph-line.ts"
 import { readLoss } from "./loss.ts"
 import { TextBuffer } from "./text-buffer.ts"
-
-const HASH = 35
-const COMMA = 44
 
 const NO_CPU = rejected("no CPU")
 const NO_CALL = rejected("no call")

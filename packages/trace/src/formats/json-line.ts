@@ -5,13 +5,11 @@
  *
  * @since 0.1.0
  */
+import { COLON, COMMA, QUOTE } from "../reading/ascii.ts"
 import { isText } from "../reading/text.ts"
 import { isHexDigit, skipBlanks } from "./columns.ts"
 import type { TextBuffer } from "./text-buffer.ts"
 
-const QUOTE = 34
-const COMMA = 44
-const COLON = 58
 const OPEN = 123
 const CLOSE = 125
 const BACKSLASH = 92

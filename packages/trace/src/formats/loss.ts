@@ -3,8 +3,9 @@
  *
  * @since 0.1.0
  */
+import { SLASH, SPACE } from "../reading/ascii.ts"
 import { bytesOf, startsWith } from "../reading/text.ts"
-import { numberIn, skipDigits, skipSpaces, SLASH, SPACE } from "./columns.ts"
+import { numberIn, skipDigits, skipSpaces } from "./columns.ts"
 import type { Loss } from "./format.ts"
 
 const CPU = bytesOf("CPU:")

@@ -16,24 +16,9 @@
  *
  * @since 0.1.0
  */
+import { BRACKET, BRACKET_END, COLON, COMMA, EQUALS, HASH, MINUS, SLASH, SPACE, TAB } from "../reading/ascii.ts"
 import { bytesOf, startsWith } from "../reading/text.ts"
-import {
-  BRACKET,
-  BRACKET_END,
-  COLON,
-  HASH,
-  isDigit,
-  isWord,
-  LONGEST_COMM,
-  MINUS,
-  numberIn,
-  readTime,
-  skipDigits,
-  skipSpaces,
-  SLASH,
-  SPACE,
-  TAB
-} from "./columns.ts"
+import { isDigit, isWord, LONGEST_COMM, numberIn, readTime, skipDigits, skipSpaces } from "./columns.ts"
 import { COMMENT, FRAME, marker, RECORD, rejected } from "./format.ts"
 import type { Format, LineReader, Reading, TraceLine } from "./format.ts"
 import { readPerfLoss } from "./loss.ts"
@@ -162,9 +147,6 @@ const readEvent = (bytes: Uint8Array, at: number, to: number, line: TraceLine): 
 
 /** Events of hardware and software have more in their names: `cpu-clock`, `cpu/event=0x3c/`. */
 const isNamed = (c: number): boolean => isWord(c) || c === MINUS || c === SLASH || c === COMMA || c === EQUALS
-
-const COMMA = 44
-const EQUALS = 61
 
 /** A frame: `	ffffffff8127ec17 symbol+0x337 ([kernel.kallsyms])`. Its name becomes the body. */
 const readFrame = (bytes: Uint8Array, from: number, to: number, line: TraceLine): boolean => {

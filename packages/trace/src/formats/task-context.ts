@@ -5,20 +5,8 @@
  *
  * @since 0.1.0
  */
-import {
-  BRACKET,
-  BRACKET_END,
-  isDigit,
-  isWord,
-  MINUS,
-  PARENTHESIS,
-  PARENTHESIS_END,
-  readTicks,
-  readTime,
-  skipSpaces,
-  SPACE,
-  ZERO
-} from "./columns.ts"
+import { BRACKET, BRACKET_END, MINUS, PARENTHESIS, PARENTHESIS_END, SPACE, UNDERSCORE, ZERO } from "../reading/ascii.ts"
+import { isDigit, isWord, readTicks, readTime, skipSpaces } from "./columns.ts"
 import type { TraceLine } from "./format.ts"
 
 /** Reads what stands before the event from the `-` at `at` on; gives where the event begins, or -1. */
@@ -60,11 +48,9 @@ export const readContext = (
   return readAnyTime(bytes, skipSpaces(bytes, i, to), to, wholeTimes, line)
 }
 
-const UNDERSCORE = 95
-
 /** The irq column: 4 characters before 5.13, 5 since, up to 8 with lazy preemption or real-time patches. */
-export const FEWEST_FLAGS = 3
-export const MOST_FLAGS = 8
+const FEWEST_FLAGS = 3
+const MOST_FLAGS = 8
 
 const readAnyTime = (bytes: Uint8Array, at: number, to: number, wholeTimes: boolean, line: TraceLine): number => {
   const next = readTime(bytes, at, to, line)

@@ -13,21 +13,9 @@
  *
  * @since 0.1.0
  */
+import { BRACKET, COLON, MINUS, PARENTHESIS, PARENTHESIS_END, PLUS, SPACE } from "../reading/ascii.ts"
 import { bytesOf, decodeBytewise, isText } from "../reading/text.ts"
-import {
-  BRACKET,
-  COLON,
-  isDigit,
-  LONGEST_COMM,
-  MINUS,
-  PARENTHESIS,
-  PARENTHESIS_END,
-  PLUS,
-  readPayload,
-  skipDigits,
-  skipSpaces,
-  SPACE
-} from "./columns.ts"
+import { isDigit, LONGEST_COMM, readPayload, skipDigits, skipSpaces } from "./columns.ts"
 import { CHAIN, COMMENT, CONTINUATION, FRAME, marker, RECORD, rejected } from "./format.ts"
 import type { Format, LineReader, Reading, TraceLine } from "./format.ts"
 import { readLatencyContext } from "./latency-format.ts"

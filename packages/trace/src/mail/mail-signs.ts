@@ -8,7 +8,7 @@ const HEADER =
   /^(?:From|To|Cc|Subject|Date|Message-ID|Received|Return-Path|MIME-Version|Content-(?:Type|Transfer-Encoding)|References|In-Reply-To|List-ID|Delivered-To): /i
 const QUOTED = /^ ?>/
 const STAMPED = /^(?:<\d+>)?\[ *\d+\.\d{6}\]/
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex
 const COLOURED = /\u001b\[/
 const ENCODED = /=3D/
 

@@ -13,10 +13,11 @@
  *
  * @since 0.1.0
  */
-import { isBlankAt, numberIn, skipBlanks, skipDigits, SPACE, trimEnd } from "../formats/columns.ts"
+import { isBlankAt, numberIn, skipBlanks, skipDigits, trimEnd } from "../formats/columns.ts"
 import { COMMENT, CONTINUATION, emptyLine, HELD, rejected } from "../formats/format.ts"
 import type { Format, LineReader, Reading, TraceLine } from "../formats/format.ts"
 import { TextBuffer } from "../formats/text-buffer.ts"
+import { SPACE } from "../reading/ascii.ts"
 import { decode } from "../reading/text.ts"
 import { makeHeaders } from "./mail-headers.ts"
 import { addPlain, depthOf, skipQuotes, skipStamp } from "./pasted-line.ts"

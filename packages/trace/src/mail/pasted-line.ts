@@ -5,16 +5,9 @@
  */
 import { isDigit, skipBlanks, skipDigits, skipHexDigits } from "../formats/columns.ts"
 import type { TextBuffer } from "../formats/text-buffer.ts"
+import { BRACKET, BRACKET_END, DOT, GREATER, LESS, SEMICOLON, SPACE, TAB } from "../reading/ascii.ts"
 
-const TAB = 9
 const ESCAPE = 27
-const SPACE = 32
-const DOT = 46
-const SEMICOLON = 59
-const LESS = 60
-const GREATER = 62
-const OPEN_BRACKET = 91
-const CLOSE_BRACKET = 93
 
 /** The ends of what terminals are told: a colour, or to clear the line. */
 const COLOUR = 109
@@ -48,16 +41,16 @@ export const skipStamp = (bytes: Uint8Array, from: number, to: number): number =
     i = skipDigits(bytes, i + 1, to)
     if (bytes[i++] !== GREATER) return from
   }
-  if (bytes[i] !== OPEN_BRACKET) return from
+  if (bytes[i] !== BRACKET) return from
   const seconds = skipBlanks(bytes, i + 1, to)
   const dot = skipDigits(bytes, seconds, to)
   const end = skipDigits(bytes, dot + 1, to)
-  if (dot === seconds || bytes[dot] !== DOT || end - dot !== 7 || bytes[end] !== CLOSE_BRACKET) return from
+  if (dot === seconds || bytes[dot] !== DOT || end - dot !== 7 || bytes[end] !== BRACKET_END) return from
   i = end + 1
-  if (bytes[i] === OPEN_BRACKET) {
+  if (bytes[i] === BRACKET) {
     const id = skipBlanks(bytes, i + 1, to)
     const idTo = bytes[id] === 84 || bytes[id] === 67 ? skipDigits(bytes, id + 1, to) : id
-    if (idTo === id || bytes[idTo] !== CLOSE_BRACKET) return from
+    if (idTo === id || bytes[idTo] !== BRACKET_END) return from
     i = idTo + 1
   }
   return bytes[i] === SPACE ? i + 1 : i === to ? i : from
@@ -88,7 +81,7 @@ const isAddress = (bytes: Uint8Array, at: number, to: number): boolean => {
 
 /** Behind a sequence such as `ESC [ 1 ; 31 m`, or `at` where it is none: what stands behind is not the terminal's. */
 const skipEscape = (bytes: Uint8Array, at: number, to: number): number => {
-  if (bytes[at + 1] !== OPEN_BRACKET) return at
+  if (bytes[at + 1] !== BRACKET) return at
   let i = at + 2
   while (i < to && (isDigit(bytes[i]) || bytes[i] === SEMICOLON)) i++
   return i < to && (bytes[i] === COLOUR || bytes[i] === ERASE) ? i + 1 : at

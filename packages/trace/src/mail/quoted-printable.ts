@@ -9,8 +9,8 @@
  */
 import { isBlankAt, trimEnd } from "../formats/columns.ts"
 import type { TextBuffer } from "../formats/text-buffer.ts"
+import { EQUALS } from "../reading/ascii.ts"
 
-const EQUALS = 61
 const THREE = 51
 const UPPER_D = 68
 

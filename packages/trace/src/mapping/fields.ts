@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import { COLON, COMMA, EQUALS, MINUS, PARENTHESIS, PARENTHESIS_END, QUOTE, SPACE } from "../reading/ascii.ts"
 import { bytesOf, isText } from "../reading/text.ts"
 
 const NAMES = [
@@ -103,14 +104,6 @@ export const F = Object.fromEntries(NAMES.map((name, number) => [name, number]))
   readonly [K in FieldName]: number
 }
 
-const EQUALS = 61
-const SPACE = 32
-const QUOTE = 34
-const PARENTHESIS = 40
-const PARENTHESIS_END = 41
-const COMMA = 44
-const MINUS = 45
-const COLON = 58
 const X = 120
 const TWO_32 = 0x1_0000_0000
 

@@ -11,6 +11,7 @@
  */
 import { noneInFlight } from "@pfnscope/projections"
 import type { TraceLine } from "../formats/format.ts"
+import { COLON, EQUALS } from "../reading/ascii.ts"
 import type { Counter } from "../reading/census.ts"
 import { bytesOf, decode, makeNumbering } from "../reading/text.ts"
 import { addTask, commOf, isRenamed, makeCasts } from "./cast.ts"
@@ -84,9 +85,6 @@ const args = (handler: Handler): Handler => (w, task) => {
   w.fields.readArguments(w.line.bytes, w.line.bodyFrom, w.line.bodyTo)
   return handler(w, task)
 }
-
-const EQUALS = 61
-const COLON = 58
 
 /** `sys_enter_NAME: start: 0x…, len_in: 0x…`, or the same as pairs (the option fields, trace-cmd's -R). */
 const argsOrPairs = (handler: Handler): Handler => (w, task) => {

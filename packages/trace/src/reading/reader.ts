@@ -8,11 +8,11 @@
  */
 import type { NewEvent } from "@pfnscope/journal"
 import type { Event } from "@pfnscope/protocol"
-import { SPACE } from "../formats/columns.ts"
 import { COMMENT, emptyLine, rejected } from "../formats/format.ts"
 import type { Format, Reading, TraceLine } from "../formats/format.ts"
 import { isBlank } from "../formats/formats.ts"
 import type { Maps } from "../mapping/maps.ts"
+import { SPACE } from "./ascii.ts"
 import { Counter } from "./census.ts"
 import type { Census } from "./census.ts"
 import { makeLineCutter } from "./lines.ts"

@@ -6,6 +6,7 @@
 import type { TraceProblem } from "../error.ts"
 import type { Format } from "../formats/format.ts"
 import { bestMail, FORMATS, recognise, scoresText, SNIFFED_LINES } from "../formats/formats.ts"
+import { TAB } from "./ascii.ts"
 import { bytesOf, decode, startsWith } from "./text.ts"
 
 /** How many bytes are looked at. */
@@ -65,7 +66,6 @@ const isPerfetto = (bytes: Uint8Array): boolean => {
 }
 
 const PACKET = 0x0a
-const TAB = 9
 const FEW_PACKETS = 3
 
 const LONGEST_START = 1000

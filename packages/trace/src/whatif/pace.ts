@@ -20,7 +20,7 @@ const unrecorded = (t: number): Moment => ({ t, order: Number.MAX_SAFE_INTEGER }
 const after = (now: Moment, ns: number): Moment => ns <= 0 ? now : unrecorded(now.t + ns)
 
 /** Between two looks of a thread that spins, ns: a cpu_relax and two loads. No trace shows one. */
-export const SPIN_NS = 100
+const SPIN_NS = 100
 
 /** The parts of a lap, ns: until the lookup is over, from there to the test, and from there to the next lap. */
 export interface LapTimes {
