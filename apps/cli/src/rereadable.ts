@@ -5,6 +5,7 @@ import { file as journalFile } from "@pfnscope/journal"
 import { eventCodec } from "@pfnscope/machine"
 import { envelopesOf } from "@pfnscope/trace"
 import type { ImportedTrace, Rereadable, TraceError } from "@pfnscope/trace"
+import * as Argument from "effect/cli/Argument"
 import * as Effect from "effect/Effect"
 import type * as FileSystem from "effect/FileSystem"
 import * as Stdio from "effect/Stdio"
@@ -12,6 +13,11 @@ import * as Stream from "effect/Stream"
 import { refused } from "./ended.ts"
 import type { Refused } from "./ended.ts"
 import { byFile, openTrace, signedNanos, STDIN } from "./reading.ts"
+
+/** The one file of such a command. */
+export const rereadableArgument = Argument.String("file").pipe(
+  Argument.withDescription("A kernel trace, or a log made of one; - is stdin")
+)
 
 /** How a command was told to read its one file. */
 interface ReadingGiven {

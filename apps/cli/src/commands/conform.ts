@@ -3,7 +3,6 @@
  */
 import { conformJson, conformText } from "@pfnscope/render"
 import { conform } from "@pfnscope/trace"
-import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -13,14 +12,12 @@ import { Found } from "../ended.ts"
 import { policyOf } from "../names.ts"
 import { jsonFlag, print } from "../output.ts"
 import { readingFlags } from "../reading.ts"
-import { openRereadable } from "../rereadable.ts"
+import { openRereadable, rereadableArgument } from "../rereadable.ts"
 
 export const conformCommand = Command.make(
   "conform",
   {
-    file: Argument.String("file").pipe(
-      Argument.withDescription("A kernel trace, or a log made of one; - is stdin")
-    ),
+    file: rereadableArgument,
     policy: Flag.String("policy").pipe(
       Flag.withMetavar("P"),
       Flag.withDescription("The policy to compare with; else that of the trace's kernel"),

@@ -4,7 +4,6 @@
 import { POLICIES } from "@pfnscope/protocol"
 import { whatIfJson, whatIfText } from "@pfnscope/render"
 import { whatIf } from "@pfnscope/trace"
-import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -14,14 +13,12 @@ import { Found } from "../ended.ts"
 import { policyOf } from "../names.ts"
 import { jsonFlag, print } from "../output.ts"
 import { readingFlags } from "../reading.ts"
-import { openRereadable } from "../rereadable.ts"
+import { openRereadable, rereadableArgument } from "../rereadable.ts"
 
 export const whatIfCommand = Command.make(
   "whatif",
   {
-    file: Argument.String("file").pipe(
-      Argument.withDescription("A kernel trace, or a log made of one; - is stdin")
-    ),
+    file: rereadableArgument,
     policies: Flag.String("policy").pipe(
       Flag.withMetavar("P"),
       Flag.withDescription("A policy to replay under, one row each; by default every shipped one"),

@@ -161,6 +161,23 @@ const checked = (name: string): ReadonlyArray<Action> => [
   ], { before: [`$g = ${CACHE}@checked[tid];`], after: ["delete(@checked[tid]);"] })
 ]
 
+/** Deactivation of the cache `gpc`, with what else its arguments tell. */
+const deactivate = (gpc: string, ...others: ReadonlyArray<ReturnType<typeof x>>): ReadonlyArray<Action> =>
+  entryAndReturn("kvm_gpc_deactivate", "deactivate", {
+    map: "deactivated",
+    before: [`$g = ${CACHE}${gpc};`],
+    values: [
+      ...others,
+      x("gpc", gpc),
+      x("gpa", "$g->gpa"),
+      x("uhva", "$g->uhva"),
+      d("active", "$g->active"),
+      d("valid", "$g->valid")
+    ],
+    returned: "deactivate_ret",
+    ret: false
+  })
+
 const cacheActionsOf61: ReadonlyArray<Action> = [
   ...entryAndReturn("kvm_gfn_to_pfn_cache_refresh", "refresh", {
     map: "refreshed",
@@ -199,20 +216,7 @@ const cacheActionsOf61: ReadonlyArray<Action> = [
     returned: "activate_ret",
     ret: true
   }),
-  ...entryAndReturn("kvm_gpc_deactivate", "deactivate", {
-    map: "deactivated",
-    before: [`$g = ${CACHE}arg1;`],
-    values: [
-      x("kvm", "arg0"),
-      x("gpc", "arg1"),
-      x("gpa", "$g->gpa"),
-      x("uhva", "$g->uhva"),
-      d("active", "$g->active"),
-      d("valid", "$g->valid")
-    ],
-    returned: "deactivate_ret",
-    ret: false
-  }),
+  ...deactivate("arg1", x("kvm", "arg0")),
   action("kprobe:kvm_gpc_init", "gpc_init", [x("gpc", "arg0")])
 ]
 
@@ -241,19 +245,7 @@ const cacheActions: ReadonlyArray<Action> = [
     returned: "activate_ret",
     ret: true
   }),
-  ...entryAndReturn("kvm_gpc_deactivate", "deactivate", {
-    map: "deactivated",
-    before: [`$g = ${CACHE}arg0;`],
-    values: [
-      x("gpc", "arg0"),
-      x("gpa", "$g->gpa"),
-      x("uhva", "$g->uhva"),
-      d("active", "$g->active"),
-      d("valid", "$g->valid")
-    ],
-    returned: "deactivate_ret",
-    ret: false
-  }),
+  ...deactivate("arg0"),
   action("kprobe:kvm_gpc_init", "gpc_init", [x("gpc", "arg0"), x("kvm", "arg1")])
 ]
 
