@@ -6,10 +6,13 @@
  *
  * @since 0.1.0
  */
-import { CR, LF } from "./ascii.ts"
 
 /** A longer line is not kept: the kernel's are below 9 KiB (a page for the text, and what stands before it). */
 export const LONGEST_LINE = 65_536
+
+// Named here too: see fields.ts.
+const LF = 10
+const CR = 13
 
 /** Takes the bytes `[from, to)` of a line, without its end. The bytes are good until it returns. */
 export type OnLine = (bytes: Uint8Array, from: number, to: number) => void
