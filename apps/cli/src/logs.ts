@@ -19,7 +19,9 @@ export const openLog = (path: string): Effect.Effect<Journal<Event>, Refused, Fi
   Effect.mapError(file(eventCodec, { path, mode: "read" }), refused)
 
 /** An existing log, to look into at any position: beside a long one is kept what the next look begins with. */
-export const openForTravel = (path: string): Effect.Effect<Log, Refused, FileSystem | Scope.Scope> =>
+export const openForTravel = (
+  path: string
+): Effect.Effect<Log & Pick<Journal<Event>, "bookmarks">, Refused, FileSystem | Scope.Scope> =>
   file(eventCodec, { path, mode: "read", sidecars: true }).pipe(
     Effect.map((journal) => withCheckpoints(journal)),
     Effect.mapError(refused)

@@ -7,6 +7,7 @@ import type { CliError } from "effect/cli/CliError"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { bisectCommand } from "./commands/bisect.ts"
+import { bookmarkCommand } from "./commands/bookmark.ts"
 import { checkCommand } from "./commands/check.ts"
 import { conformCommand } from "./commands/conform.ts"
 import { demoCommand } from "./commands/demo.ts"
@@ -43,6 +44,7 @@ const pfnscope = Command.make("pfnscope").pipe(
     whyCommand,
     bisectCommand,
     raceCommand,
+    bookmarkCommand,
     verifyCommand,
     repairCommand,
     exportCommand,

@@ -198,14 +198,44 @@ export class Closed extends Schema.TaggedError<Closed>()("Closed", {
   }
 }
 
-/** A snapshot of a position that the log has not reached. @category errors @since 0.1.0 */
+/** A snapshot or a bookmark of a position that the log has not reached. @category errors @since 0.1.0 */
 export class BeyondHead extends Schema.TaggedError<BeyondHead>()("BeyondHead", {
   path: Schema.String,
+  what: Schema.Literals(["snapshot", "bookmark"]),
   seq: Schema.Int,
   head: Schema.Int
 }) {
   override get message(): string {
-    return `${this.path}: snapshot at #${this.seq}, expected at most #${this.head}, where the log ends`
+    return `${this.path}: ${this.what} at #${this.seq}, expected at most #${this.head}, where the log ends`
+  }
+}
+
+/** A bookmark cannot be called that. @category errors @since 0.1.0 */
+export class NotABookmark extends Schema.TaggedError<NotABookmark>()("NotABookmark", { name: Schema.String }) {
+  override get message(): string {
+    return `bookmark ${JSON.stringify(this.name)}: expected a letter, and up to 63 more letters, digits, _ and -`
+  }
+}
+
+/** No bookmark of the log is called that. @category errors @since 0.1.0 */
+export class NoSuchBookmark extends Schema.TaggedError<NoSuchBookmark>()("NoSuchBookmark", {
+  path: Schema.String,
+  name: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const known = this.known.length === 0 ? "it has none" : `expected one of ${this.known.join(", ")}`
+    return `${this.path}: no bookmark ${JSON.stringify(this.name)}, ${known}`
+  }
+}
+
+/** The bookmark was given in another log, or the log was cut or rewritten since. @category errors @since 0.1.0 */
+export class StaleBookmark extends Schema.TaggedError<StaleBookmark>()("StaleBookmark", {
+  path: Schema.String,
+  name: Schema.String
+}) {
+  override get message(): string {
+    return `${this.path}: bookmark ${this.name} is of another log, or of one that was cut or rewritten since: set it anew`
   }
 }
 

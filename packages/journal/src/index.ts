@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export type { Bookmark, Bookmarks } from "./bookmark.ts"
 export { ByteReader, ByteWriter } from "./bytes.ts"
 export { Codec, type EventType } from "./codec.ts"
 export * from "./envelope.ts"
@@ -19,12 +20,15 @@ export {
   JournalExists,
   JournalMissing,
   Locked,
+  NoSuchBookmark,
+  NotABookmark,
   NotAJournal,
   type OpenError,
   type ReadError,
   ReadOnly,
   RevisionConflict,
   type SnapshotError,
+  StaleBookmark,
   Undecodable,
   UnknownFormat,
   WriteFailed

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Stream } from "effect/Stream"
+import { type Bookmarks, bookmarksOf } from "./bookmark.ts"
 import type { Codec } from "./codec.ts"
 import type { Appended, Envelope, Head, Header, NewEvent } from "./envelope.ts"
 import type { AppendError, BatchOpen, Closed, ReadError, ReadOnly } from "./error.ts"
@@ -41,7 +42,7 @@ export interface Recovered {
  *   was opened for reading it fails with `Damaged` after the last event before the damage.
  * - `follow` streams what is committed from position `from` (1 when not given) and then what gets committed, without a
  *   gap and without a duplicate, until the journal closes. Opened for reading, it ends with the log.
- * - `snapshot` keeps folds of the log beside it.
+ * - `snapshot` keeps folds of the log beside it, `bookmarks` names of its positions.
  *
  * @category models
  * @since 0.1.0
@@ -59,6 +60,7 @@ export interface Journal<E> {
   readonly read: (options?: ReadOptions) => Stream<Envelope<E>, ReadError>
   readonly follow: (from?: number) => Stream<Envelope<E>, ReadError>
   readonly snapshot: Snapshots
+  readonly bookmarks: Bookmarks
 }
 
 /** The journal of a session, which closes with the scope. @internal */
@@ -76,5 +78,6 @@ export const journalOf = <E>(
     batch: batchOf(session, codec),
     read: (options = {}) => readFrom(session, codec, options, false),
     follow: (from = 1) => readFrom(session, codec, { from }, true),
-    snapshot: snapshotsOf(session)
+    snapshot: snapshotsOf(session),
+    bookmarks: bookmarksOf(session)
   })

@@ -77,7 +77,7 @@ export const snapshotsOf = (session: Session): Snapshots => {
     function*(name: string, version: number, seq: number, bytes: Uint8Array): Effect.fn.Return<void, SnapshotError> {
       yield* closed
       if (!sidecars) return yield* new ReadOnly({ path })
-      if (seq > log.seq) return yield* new BeyondHead({ path, seq, head: log.seq })
+      if (seq > log.seq) return yield* new BeyondHead({ path, what: "snapshot", seq, head: log.seq })
       const whole = wrap(seq, yield* hashAt(session, seq), bytes)
       const written = saving.withPermit(Effect.uninterruptible(sidecar.write(prefixOf(name, version) + seq, whole)))
       yield* Effect.mapError(written, accessFailed(path, "save a snapshot"))
@@ -128,7 +128,8 @@ const prefixOf = (name: string, version: number): string => `snap-${encodeURICom
 
 const positionIn = (text: string): ReadonlyArray<number> => /^\d{1,16}$/.test(text) ? [Number(text)] : []
 
-const wrap = (seq: number, hash: Uint8Array, bytes: Uint8Array): Uint8Array => {
+/** Bytes that are bound to a position of a log. @internal */
+export const wrap = (seq: number, hash: Uint8Array, bytes: Uint8Array): Uint8Array => {
   const whole = Buffer.alloc(PREFIX + bytes.length)
   whole.set(MAGIC)
   whole.writeBigUInt64LE(BigInt(seq), 8)
@@ -138,8 +139,8 @@ const wrap = (seq: number, hash: Uint8Array, bytes: Uint8Array): Uint8Array => {
   return whole
 }
 
-/** The bytes that were saved, when everything about them is right. */
-const unwrap = (sidecar: Uint8Array, seq: number, hash: Uint8Array): Uint8Array | null => {
+/** The bytes that were bound, when everything about them is right. @internal */
+export const unwrap = (sidecar: Uint8Array, seq: number, hash: Uint8Array): Uint8Array | null => {
   const whole = Buffer.from(sidecar.buffer, sidecar.byteOffset, sidecar.byteLength)
   const sound = whole.length >= PREFIX && MAGIC.equals(whole.subarray(0, 4)) &&
     crc32(whole.subarray(8)) === whole.readUInt32LE(4) &&

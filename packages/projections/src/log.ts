@@ -6,16 +6,19 @@
  *
  * @since 0.1.0
  */
-import type { Envelope, Journal, ReadError } from "@pfnscope/journal"
+import { NoSuchBookmark } from "@pfnscope/journal"
+import type { Envelope, Journal, ReadError, StaleBookmark } from "@pfnscope/journal"
 import { INVALID_GPA, ownerOf, World } from "@pfnscope/protocol"
 import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { checkpointsOf, START } from "./checkpoint.ts"
 import type { Checkpoints, Place, Spacing } from "./checkpoint.ts"
-import type { Position } from "./position.ts"
+import { atSeq, parsePosition } from "./position.ts"
+import type { NotAPosition, Position } from "./position.ts"
 import { rememberingReads } from "./recent.ts"
 
 /**
@@ -32,13 +35,22 @@ export interface Log<E = ReadError> {
   ) => Stream.Stream<Envelope<Event>, E>
   /** What folds of it have come to, if that is kept. */
   readonly checkpoints?: Checkpoints<E>
+  /** The names of its positions. */
+  readonly bookmarks?: {
+    readonly find: (name: string) => Effect.Effect<number, NoSuchBookmark | StaleBookmark | E>
+  }
 }
 
 /** A journal that keeps what folds of it come to, beside itself. @category constructors @since 0.1.0 */
 export const withCheckpoints = (
-  { header, read, snapshot }: Pick<Journal<Event>, "header" | "read" | "snapshot">,
+  { bookmarks, header, read, snapshot }: Pick<Journal<Event>, "bookmarks" | "header" | "read" | "snapshot">,
   spacing?: Spacing
-): Log => ({ header, read: rememberingReads(read), checkpoints: checkpointsOf(snapshot, spacing) })
+): Log & Pick<Journal<Event>, "bookmarks"> => ({
+  header,
+  read: rememberingReads(read),
+  checkpoints: checkpointsOf(snapshot, spacing),
+  bookmarks
+})
 
 /** A log of events that are at hand, or can be streamed again and again. @category constructors @since 0.1.0 */
 export const logOf = <E = never>(
@@ -143,3 +155,25 @@ export const readUpTo = <E>(
 /** The event at a position, or none. @category queries @since 0.1.0 */
 export const eventAt = <E>(log: Log<E>, seq: number): Effect.Effect<Option.Option<Envelope<Event>>, E> =>
   Stream.runHead(log.read({ from: seq, to: seq }))
+
+/**
+ * A position of a log from its text: what {@link parsePosition} reads, or the name of a bookmark.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const positionIn = Effect.fn("projections.positionIn")(function*<E>(
+  { bookmarks }: Pick<Log<E>, "bookmarks">,
+  text: string
+): Effect.fn.Return<Position, E | NotAPosition | NoSuchBookmark | StaleBookmark> {
+  const written = parsePosition(text)
+  if (Result.isSuccess(written)) return written.success
+  if (bookmarks === undefined || !/^[a-z]/i.test(text)) return yield* written.failure
+  return yield* bookmarks.find(text).pipe(
+    Effect.map(atSeq),
+    Effect.catchIf(isNoneAtAll, () => Effect.fail(written.failure))
+  )
+})
+
+/** No name is known: the text may have been meant for anything. */
+const isNoneAtAll = (error: unknown): boolean => error instanceof NoSuchBookmark && error.known.length === 0

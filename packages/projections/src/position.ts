@@ -23,7 +23,7 @@ export type Position =
 export class NotAPosition extends Schema.TaggedError<NotAPosition>()("NotAPosition", { text: Schema.String }) {
   override get message(): string {
     return `position ${JSON.stringify(this.text)}: expected #1234 (or 1234, an event), 12.345678 (seconds of the ` +
-      "source's clock), +1.2s (also ms, us, ns: after the first event) or end"
+      "source's clock), +1.2s (also ms, us, ns: after the first event), end or a bookmark"
   }
 }
 

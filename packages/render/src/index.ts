@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 export * from "./bisect.ts"
+export * from "./bookmarks.ts"
 export * from "./check-json.ts"
 export * from "./check.ts"
 export * from "./checked.ts"

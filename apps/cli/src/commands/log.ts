@@ -4,8 +4,8 @@
 import { verify } from "@pfnscope/journal"
 import type { Envelope } from "@pfnscope/journal"
 import { eventCodec } from "@pfnscope/machine"
-import { parsePosition, readUpTo, stateAt, threadNames } from "@pfnscope/projections"
-import type { Position } from "@pfnscope/projections"
+import { positionIn, readUpTo, stateAt, threadNames } from "@pfnscope/projections"
+import type { Log, Position } from "@pfnscope/projections"
 import type { Event } from "@pfnscope/protocol"
 import { eventJson, eventText, verifyText } from "@pfnscope/render"
 import * as Argument from "effect/cli/Argument"
@@ -26,8 +26,8 @@ export const logArgument = Argument.String("log").pipe(
 )
 
 /** A position of a log, from its text. */
-export const positionOf = (text: string): Effect.Effect<Position, Refused> =>
-  Effect.mapError(Effect.fromResult(parsePosition(text)), refused)
+export const positionOf = (log: Pick<Log, "bookmarks">, text: string): Effect.Effect<Position, Refused> =>
+  Effect.mapError(positionIn(log, text), refused)
 
 export const logCommand = Command.make(
   "log",
@@ -40,16 +40,19 @@ export const logCommand = Command.make(
       ),
       Flag.optional
     ),
-    from: Flag.String("from").pipe(Flag.withDescription("From this position: #12, +1.2ms, 12.345678"), Flag.optional),
+    from: Flag.String("from").pipe(
+      Flag.withDescription("From this position: #12, +1.2ms, 12.345678, a bookmark"),
+      Flag.optional
+    ),
     to: Flag.String("to").pipe(Flag.withDescription("Up to this position, that one included"), Flag.optional),
     stream: Flag.String("stream").pipe(Flag.withDescription("Only this stream: gpc/0, mn/0, vcpu/3"), Flag.optional),
     json: jsonFlag
   },
   Effect.fnUntraced(function*(flags) {
     const log = yield* openLog(flags.log)
-    const to = yield* positionOf(Option.getOrElse(flags.to, () => "end"))
+    const to = yield* positionOf(log, Option.getOrElse(flags.to, () => "end"))
     const from = Option.isSome(flags.from)
-      ? (yield* Effect.mapError(stateAt(log, yield* positionOf(flags.from.value)), refused)).seq
+      ? (yield* Effect.mapError(stateAt(log, yield* positionOf(log, flags.from.value)), refused)).seq
       : 1
     const matches = Option.isSome(flags.filter) ? yield* parseFilter(flags.filter.value) : () => true
     const stream = Option.getOrUndefined(flags.stream)

@@ -4,7 +4,7 @@
 import type { Journal } from "@pfnscope/journal"
 import { EventLog, fork, forkHeader, Machine, runHeader, runHeaderOf } from "@pfnscope/machine"
 import type { Knobs, Scenario } from "@pfnscope/machine"
-import { fold, runSummary, summaryOf } from "@pfnscope/projections"
+import { fold, runSummary, stateAt, summaryOf } from "@pfnscope/projections"
 import type { RunSummary } from "@pfnscope/projections"
 import { POLICIES } from "@pfnscope/protocol"
 import type { Event, Policy } from "@pfnscope/protocol"
@@ -21,6 +21,7 @@ import type { Refused } from "../ended.ts"
 import { newLog, openLog } from "../logs.ts"
 import { nearest, policyOf, scenarioOf } from "../names.ts"
 import { jsonFlag, print } from "../output.ts"
+import { positionOf } from "./log.ts"
 
 /** One run of a scenario: its policy, how it ended, and what its log says. */
 export interface Row {
@@ -141,10 +142,11 @@ const whatToRun = Effect.fnUntraced(function*(flags: {
 })
 
 const restOf = Effect.fnUntraced(function*(text: string) {
-  const [, path, digits] = /^(.+)#(\d{1,15})$/.exec(text) ?? []
+  const [, path, where] = /^(.+)#([^#/]+)$/.exec(text) ?? []
   if (path === undefined) return yield* badInput(`--from ${text}: expected LOG#SEQ, such as run.log#1234`)
   const source = yield* openLog(path)
-  const seq = Number(digits)
+  const position = yield* positionOf(source, where!)
+  const seq = position._tag === "Seq" ? position.seq : (yield* Effect.mapError(stateAt(source, position), refused)).seq
   const { base } = parsePath(path)
   const { scenario, seed } = yield* Effect.mapError(runHeaderOf(source), refused)
   return { name: scenario, seed, run: (each: EachRun) => forkOne({ source, name: base, seq, ...each }) }
@@ -159,7 +161,9 @@ export const runCommand = Command.make(
     ),
     from: Flag.String("from").pipe(
       Flag.withMetavar("LOG#SEQ"),
-      Flag.withDescription("Go on from a position of a run's log, under --policy; instead of a scenario"),
+      Flag.withDescription(
+        "Go on from a position (#1234, #+1.2ms, #NAME) of a run's log, under --policy; instead of a scenario"
+      ),
       Flag.optional
     ),
     policies: Flag.String("policy").pipe(

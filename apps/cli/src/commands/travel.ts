@@ -13,10 +13,12 @@ import { jsonFlag, print } from "../output.ts"
 import { logArgument, positionOf } from "./log.ts"
 
 const position = (name: string) =>
-  Argument.String(name).pipe(Argument.withDescription("A position: #1234, 12.345678 (s), +1.2ms after the start, end"))
+  Argument.String(name).pipe(
+    Argument.withDescription("A position: #1234, 12.345678 (s), +1.2ms after the start, end, a bookmark")
+  )
 
 const atFlag = Flag.String("at").pipe(
-  Flag.withDescription("The position to look from: #1234, 12.345678 (s), +1.2ms after the start, end"),
+  Flag.withDescription("The position to look from: #1234, 12.345678 (s), +1.2ms after the start, end, a bookmark"),
   Flag.withDefault("end")
 )
 
@@ -26,7 +28,7 @@ export const atCommand = Command.make(
   Effect.fnUntraced(
     function*(flags) {
       const log = yield* openForTravel(flags.log)
-      const at = yield* Effect.mapError(stateAt(log, yield* positionOf(flags.seq)), refused)
+      const at = yield* Effect.mapError(stateAt(log, yield* positionOf(log, flags.seq)), refused)
       yield* print(flags.json, () => atJson(at), () => atText(at))
     },
     Effect.scoped
@@ -46,7 +48,10 @@ export const diffCommand = Command.make(
   },
   Effect.fnUntraced(function*(flags) {
     const log = yield* openForTravel(flags.log)
-    const changes = yield* Effect.mapError(diff(log, yield* positionOf(flags.a), yield* positionOf(flags.b)), refused)
+    const changes = yield* Effect.mapError(
+      diff(log, yield* positionOf(log, flags.a), yield* positionOf(log, flags.b)),
+      refused
+    )
     yield* print(flags.json, () => diffJson(changes), () => diffText(changes))
   }, Effect.scoped)
 ).pipe(
@@ -66,7 +71,7 @@ export const whyCommand = Command.make(
   },
   Effect.fnUntraced(function*(flags) {
     const log = yield* openForTravel(flags.log)
-    const answer = yield* Effect.mapError(why(log, flags.subject, yield* positionOf(flags.at)), refused)
+    const answer = yield* Effect.mapError(why(log, flags.subject, yield* positionOf(log, flags.at)), refused)
     yield* print(flags.json, () => whyJson(answer), () => whyText(answer))
   }, Effect.scoped)
 ).pipe(
@@ -83,7 +88,7 @@ export const raceCommand = Command.make(
   Effect.fnUntraced(
     function*(flags) {
       const log = yield* openForTravel(flags.log)
-      const at = flags.at === "end" ? undefined : yield* positionOf(flags.at)
+      const at = flags.at === "end" ? undefined : yield* positionOf(log, flags.at)
       const table = yield* Effect.mapError(race(log, at), refused)
       yield* print(flags.json, () => raceJson(table), () => raceText(table))
     },
