@@ -32,7 +32,7 @@ export {
 export type { Journal, Recovered } from "./journal.ts"
 export { file, type FileOptions, memory, type Sync } from "./open.ts"
 export type { Past, Tagged } from "./packed.ts"
-export type { ReadOptions } from "./reader.ts"
+export type { ReadOptions, Unknown } from "./reader.ts"
 export { type Loss, salvage, type Salvaged } from "./salvage.ts"
 export { layerFile, layerMemory, Service } from "./service.ts"
 export type { Snapshot, Snapshots } from "./snapshot.ts"

@@ -10,7 +10,7 @@ import type { Codec } from "./codec.ts"
 import type { Appended, Envelope, Head, Header, NewEvent } from "./envelope.ts"
 import type { AppendError, BatchOpen, Closed, ReadError, ReadOnly } from "./error.ts"
 import { headOf, revisionOf } from "./log.ts"
-import { readFrom, type ReadOptions } from "./reader.ts"
+import { readFrom, type ReadOptions, type Unknown } from "./reader.ts"
 import { close, type Session } from "./session.ts"
 import { type Snapshots, snapshotsOf } from "./snapshot.ts"
 import { type AppendOptions, appendTo, type Batch, batchOf } from "./writer.ts"
@@ -41,6 +41,7 @@ export interface Recovered {
  *   was opened for reading it fails with `Damaged` after the last event before the damage.
  * - `follow` streams what is committed from position `from` (1 when not given) and then what gets committed, without a
  *   gap and without a duplicate, until the journal closes. Opened for reading, it ends with the log.
+ * - Both take `unknown`, which says what becomes of events that the codec does not know.
  * - `snapshot` keeps folds of the log beside it.
  *
  * @category models
@@ -57,7 +58,10 @@ export interface Journal<E> {
   ) => Effect.Effect<Appended, AppendError>
   readonly batch: Effect.Effect<Batch<E>, BatchOpen | ReadOnly | Closed, Scope.Scope>
   readonly read: (options?: ReadOptions) => Stream<Envelope<E>, ReadError>
-  readonly follow: (from?: number) => Stream<Envelope<E>, ReadError>
+  readonly follow: (
+    from?: number,
+    options?: { readonly unknown?: Unknown | undefined }
+  ) => Stream<Envelope<E>, ReadError>
   readonly snapshot: Snapshots
 }
 
@@ -75,6 +79,6 @@ export const journalOf = <E>(
     append: appendTo(session, codec),
     batch: batchOf(session, codec),
     read: (options = {}) => readFrom(session, codec, options, false),
-    follow: (from = 1) => readFrom(session, codec, { from }, true),
+    follow: (from = 1, { unknown } = {}) => readFrom(session, codec, { from, unknown }, true),
     snapshot: snapshotsOf(session)
   })
