@@ -144,10 +144,11 @@ const fileSystem = (disk: Disk): FileSystem.FileSystem => {
 const openFile = (disk: Disk, path: string): FileSystem.File => {
   let position = 0
   let name = path
+  let seen = disk.done.length
   const bytes = () => {
-    for (const line of disk.done) {
-      const [, from, to] = line.split(" ")
-      if (line.startsWith("rename") && from === name && to !== undefined) name = to
+    for (; seen < disk.done.length; seen++) {
+      const [what, from, to] = disk.done[seen]!.split(" ")
+      if (what === "rename" && from === name && to !== undefined) name = to
     }
     return disk.files.get(name) ?? new Uint8Array(0)
   }
@@ -176,8 +177,9 @@ const openFile = (disk: Disk, path: string): FileSystem.File => {
     seek: (offset) => Effect.sync(() => BigInt(position = Number(offset))),
     sync: Effect.suspend(() => {
       if (disk.broken.has("sync")) return Effect.fail(broken("sync"))
+      const now = bytes().slice()
       if (disk.directories.has(name)) disk.durable.paths = new Set(disk.files.keys())
-      else disk.durable.bytes.set(name, bytes().slice())
+      else disk.durable.bytes.set(name, now)
       disk.done.push(`sync ${name}`)
       return Effect.void
     }),

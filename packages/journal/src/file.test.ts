@@ -280,7 +280,7 @@ describe("a torn tail", () => {
         const kept = `${PATH}.torn-${byte}`
         yield* withJournal(disk, open, (journal) =>
           Effect.gen(function*() {
-            const expected = length === byte ? null : { byte, bytes: length - byte, kept }
+            const expected = length === byte ? null : { segment: PATH, byte, bytes: length - byte, kept }
             assert.deepStrictEqual(journal.recovered, expected)
             assert.deepStrictEqual(yield* all(journal), events.slice(0, EVENTS[whole]))
             assert.strictEqual((yield* journal.append([sold("a", 1)])).first, EVENTS[whole]! + 1)
@@ -303,7 +303,7 @@ describe("a torn tail", () => {
       Effect.gen(function*() {
         const { bytes, ends, events } = yield* threeBatches
         const disk = diskWith(Buffer.concat([bytes, tail]))
-        const torn = { byte: ends[3]!, bytes: tail.length }
+        const torn = { segment: PATH, byte: ends[3]!, bytes: tail.length }
         assert.deepStrictEqual((yield* on(disk, verify(PATH))).torn, torn)
         yield* withJournal(disk, read, (journal) =>
           Effect.gen(function*() {

@@ -13,18 +13,17 @@ import { headOf, revisionOf } from "./log.ts"
 import { readFrom, type ReadOptions, type Unknown } from "./reader.ts"
 import { close, type Session } from "./session.ts"
 import { type Snapshots, snapshotsOf } from "./snapshot.ts"
+import type { Tail } from "./tail.ts"
 import { type AppendOptions, appendTo, type Batch, batchOf } from "./writer.ts"
 
 /**
- * What opening found behind the last valid batch: `bytes` from `byte` on that a crash left. Opening for writing cut
- * them off and kept them in the file `kept`; opening for reading ignores them (`kept` is `null`).
+ * What opening found behind the last valid batch: the tail that a crash left. Opening for writing cut it off and kept it
+ * in the file `kept`; opening for reading ignores it (`kept` is `null`).
  *
  * @category models
  * @since 0.1.0
  */
-export interface Recovered {
-  readonly byte: number
-  readonly bytes: number
+export interface Recovered extends Tail {
   readonly kept: string | null
 }
 

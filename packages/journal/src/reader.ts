@@ -9,11 +9,12 @@ import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Codec } from "./codec.ts"
 import type { Envelope } from "./envelope.ts"
-import { accessFailed, Closed, Damaged, type ReadError, Undecodable } from "./error.ts"
+import { Closed, Damaged, type ReadError, Undecodable } from "./error.ts"
 import { type BatchHead, chain, type Decoder, FrameCursor, readBatchHead } from "./frame.ts"
 import { endAfter, frameBefore } from "./log.ts"
-import { type Frame, readFrames } from "./scan.ts"
+import { type Fault, type Frame, readFrames } from "./scan.ts"
 import { nextCommit, type Session, whileOpen } from "./session.ts"
+import { placeOf, type Store } from "./store.ts"
 
 /**
  * Which events to read: those at positions `from` … `to`, both inclusive (all when not given), or after `after`, which
@@ -104,7 +105,8 @@ class Reader<E> {
         if (events.length > 0) return Effect.as(warn(warnings), events as unknown as Chunk<E>)
         if (warnings.length > 0) return Effect.andThen(warn(warnings), this.pull)
         if (cursor.fault !== null) {
-          return Effect.fail(new Undecodable({ path, byte: this.frameAt, seq: this.expected, reason: cursor.fault }))
+          const place = placeOf(this.session.store, this.frameAt)
+          return Effect.fail(new Undecodable({ ...place, seq: this.expected, reason: cursor.fault }))
         }
         this.cursor = null
       } else if (this.expected > this.to) {
@@ -158,19 +160,15 @@ class Reader<E> {
     return null
   }
 
-  private damaged(byte: number, reason: string): Damaged {
-    return new Damaged({ path: this.session.store.path, byte, seq: this.expected, reason })
+  private damaged(at: number, reason: string): Damaged {
+    return damaged(this.session.store, { at, seq: this.expected, reason })
   }
 
   private load(): Pull.Pull<Chunk<E>, ReadError> {
     const { session } = this
     return Effect.matchEffect(whileOpen(session, () => readFrames(session.store, this.at, this.end)), {
       onFailure: (error): Pull.Pull<Chunk<E>, ReadError> =>
-        error._tag !== "Closed"
-          ? Effect.fail(accessFailed(session.store.path, "read")(error))
-          : this.follow
-          ? Cause.done()
-          : Effect.fail(error),
+        error._tag === "Closed" && this.follow ? Cause.done() : Effect.fail(error),
       onSuccess: ({ fault, frames, next }) => {
         // Sound frames before the fault are read first; the next load finds the fault again.
         if (fault !== null && frames.length === 0) return Effect.fail(this.damaged(fault.at, fault.reason))
@@ -187,6 +185,12 @@ class Reader<E> {
     if (damage !== null && this.to > this.session.log.seq) return Effect.fail(damage)
     return this.follow && writable ? Effect.andThen(nextCommit(this.session), this.pull) : Cause.done()
   }
+}
+
+/** What is wrong at a byte of the log, by its file. @internal */
+export const damaged = (store: Store, { at, reason, seq }: Fault & { readonly seq: number }): Damaged => {
+  const { byte, path } = placeOf(store, at)
+  return new Damaged({ path, byte, seq, reason })
 }
 
 const warn = (warnings: ReadonlyArray<string>): Effect.Effect<void> =>
@@ -224,16 +228,12 @@ export const hashAt = Effect.fnUntraced(function*(
   const end = endAfter(log, seq)
   for (let at = frameBefore(log, seq).byte; at < end;) {
     const from = at
-    const { fault, frames, next } = yield* Effect.catchTag(
-      whileOpen(session, () => readFrames(store, from, end)),
-      "PlatformError",
-      (error) => Effect.fail(accessFailed(store.path, "read")(error))
-    )
+    const { fault, frames, next } = yield* whileOpen(session, () => readFrames(store, from, end))
     for (const { payload } of frames) {
       const head = readBatchHead(payload)
       if (typeof head !== "string" && head.first + head.count > seq) return chain(head.previous, payload)
     }
-    if (fault !== null) return yield* new Damaged({ path: store.path, byte: fault.at, seq, reason: fault.reason })
+    if (fault !== null) return yield* damaged(store, { ...fault, seq })
     at = next
   }
   return log.hash

@@ -5,18 +5,18 @@
  * |---|---|
  * | 0 | `4a 49 44 58` ("JIDX") |
  * | 4 | CRC-32 of what follows, u32 |
- * | 8 | JSON: where the log ended, its hash and last batch, its streams' revisions, its keys, its index of positions |
+ * | 8 | JSON: the hashes of its segments' headers, where it ended, its hash and last batch, its streams' revisions, its keys, its index of positions |
  *
- * It is believed only if the header is the one it was made for and the last batch is still the one it names, byte for
+ * It is believed only if the headers are those it was made for and the last batch is still the one it names, byte for
  * byte. Damage further ahead is found when it is read: every frame has its checksum.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import { crc32 } from "node:zlib"
+import type { AccessFailed } from "./error.ts"
 import { chain, readBatchHead } from "./frame.ts"
 import type { FileStart } from "./header.ts"
 import { hex, type Log } from "./log.ts"
@@ -31,7 +31,7 @@ const PREFIX = 8
 export const LONG = 1 << 20
 
 const Known = Schema.fromJsonString(Schema.Struct({
-  start: Schema.String,
+  headers: Schema.Array(Schema.String),
   seq: Schema.Int,
   hash: Schema.String,
   batches: Schema.Int,
@@ -48,7 +48,7 @@ const Known = Schema.fromJsonString(Schema.Struct({
 /** Keeps what is known of a log; where it cannot be written, the next reader reads the log. @internal */
 export const keepWayIn = (store: Store, log: Log): Effect.Effect<void> => {
   const known: typeof Known.Type = {
-    start: hex(log.start.hash),
+    headers: headersOf(store).slice(0, store.segments.findLastIndex(({ base }) => base < log.end) + 1),
     seq: log.seq,
     hash: hex(log.hash),
     batches: log.batches,
@@ -66,16 +66,22 @@ export const keepWayIn = (store: Store, log: Log): Effect.Effect<void> => {
   return Effect.ignore(store.sidecar.write(NAME, whole))
 }
 
+/** The hashes of the headers of the segments, as far as these can be what they say. */
+const headersOf = ({ segments }: Store): ReadonlyArray<string> =>
+  segments.flatMap(({ fault, start }) => fault === null ? [hex(start!.hash)] : [])
+
 /** What is known of the log of these bytes, or none: then it must be read. @internal */
 export const wayInto = Effect.fnUntraced(function*(
   store: Store,
   start: FileStart,
   size: number
-): Effect.fn.Return<Option.Option<Log>, PlatformError> {
+): Effect.fn.Return<Option.Option<Log>, AccessFailed> {
   const found = Option.flatMap(yield* Effect.option(store.sidecar.read(NAME)), unwrap)
   if (Option.isNone(found)) return Option.none()
   const known = found.value
-  if (known.start !== hex(start.hash) || known.end > size || known.last >= known.end) return Option.none()
+  const headers = headersOf(store)
+  const isOurs = known.headers.length > 0 && known.headers.every((hash, i) => hash === headers[i])
+  if (!isOurs || known.end > size || known.last >= known.end) return Option.none()
   const { frames } = yield* readFrames(store, known.last, known.end)
   const frame = frames.length === 1 ? readBatchHead(frames[0]!.payload) : "not the last batch"
   if (typeof frame === "string" || hex(chain(frame.previous, frames[0]!.payload)) !== known.hash) return Option.none()
