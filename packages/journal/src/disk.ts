@@ -22,6 +22,8 @@ export interface Disk {
   largestWrite: number
   /** Operations that fail with an input/output error. */
   readonly broken: Set<Operation>
+  /** Files that can be opened for reading only. */
+  readonly readOnly: Set<string>
   /** What every read, and every write, waits for. */
   beforeRead: Effect.Effect<void>
   beforeWrite: Effect.Effect<void>
@@ -53,6 +55,7 @@ export const makeDisk = (): Disk => {
     space: Infinity,
     largestWrite: Infinity,
     broken: new Set(),
+    readOnly: new Set(),
     beforeRead: Effect.void,
     beforeWrite: Effect.void,
     beforeLink: Effect.void,
@@ -126,6 +129,9 @@ const fileSystem = (disk: Disk): FileSystem.FileSystem => {
           const exists = files.has(path)
           if (flag.startsWith("wx") && exists) {
             return Effect.fail(failed("AlreadyExists", path, "EEXIST: file already exists, open"))
+          }
+          if (flag !== "r" && disk.readOnly.has(path)) {
+            return Effect.fail(failed("PermissionDenied", path, "EACCES: permission denied, open"))
           }
           if (flag.startsWith("r") && !exists) return Effect.fail(notFound(path))
           if (flag.startsWith("w")) files.set(path, new Uint8Array(0))
