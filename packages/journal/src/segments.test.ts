@@ -221,6 +221,16 @@ describe("the file of a later segment", () => {
       assert.deepInclude(yield* on(disk, verify(PATH, codec)), { events: 6, damage: null, torn: null })
     }))
 
+  it.effect("is a file: what is none, and may never end, is not opened", () =>
+    Effect.gen(function*() {
+      const disk = diskWith(files)
+      disk.directories.add(SECOND)
+      for (const way of [read, open, verify(PATH)]) {
+        const error = yield* Effect.flip(on(disk, way as typeof read))
+        assert.strictEqual(error.message, `${SECOND}: not a journal: it is a Directory`)
+      }
+    }))
+
   it.effect("that is in the way of a roll-over is not replaced: the append fails, and what there was stays", () =>
     Effect.gen(function*() {
       const disk = yield* logOf(2)

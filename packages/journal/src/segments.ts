@@ -24,7 +24,7 @@ import {
 import { type FileStart, HEADER_PREFIX, readHeader } from "./header.ts"
 import { fileMedium, type Medium } from "./medium.ts"
 import { fileSidecar } from "./sidecar.ts"
-import { firstSegment, type RollOver, type SegmentFault, type Store, type Sync } from "./store.ts"
+import { firstSegment, type RollOver, type Segment, type SegmentFault, type Store, type Sync } from "./store.ts"
 
 /** The file of a segment. @internal */
 export const segmentPath = (path: string, segment: number): string =>
@@ -59,7 +59,8 @@ export const requireFile = Effect.fnUntraced(function*(
   const missing = Effect.gen(function*() {
     const [later] = yield* laterSegments(fs, path)
     if (later !== undefined) {
-      return yield* new Damaged({ path, byte: 0, seq: 1, reason: missingBefore(segmentPath(path, later)) })
+      const { byte, reason } = missingBefore(path, segmentPath(path, later))
+      return yield* new Damaged({ path, byte, seq: 1, reason })
     }
     const interrupted = yield* Effect.mapError(fs.exists(`${path}.creating`), failed)
     return yield* new JournalMissing({ path, interrupted })
@@ -71,7 +72,12 @@ export const requireFile = Effect.fnUntraced(function*(
   if (info.type !== "File") return yield* new NotAJournal({ path, reason: `it is a ${info.type}` })
 })
 
-const missingBefore = (path: string): string => `the segment is missing, ${path} is there`
+const missingBefore = (path: string, later: string): SegmentFault => ({
+  path,
+  byte: 0,
+  reason: `the segment is missing, ${later} is there`,
+  torn: false
+})
 
 /** Who opens a log to write opens its last segment so, and says how it gets another one. @internal */
 export interface Writing {
@@ -113,15 +119,12 @@ export const openSegments = Effect.fnUntraced(function*(
   const segments = [firstSegment(first, start)]
   let before = 1
   for (const number of later) {
+    yield* requireFile(fs, segmentPath(path, number))
     const medium = yield* open(number)
     const bytes = yield* sizeOf(medium)
-    const found = yield* laterStart(medium, bytes)
-    const expected = before + 1
-    const strange = found.start === null ? found.fault : strangeIn(medium.path, found.start.header, header, number)
-    const fault = number === expected
-      ? strange
-      : { path: segmentPath(path, expected), byte: 0, reason: missingBefore(medium.path), torn: false }
-    segments.push({ medium, base: size, frames: size + (found.start?.bytes ?? 0), start: found.start, fault })
+    const { fault, start } = yield* laterStart(medium, bytes, number, header)
+    const missing = number === before + 1 ? null : missingBefore(segmentPath(path, before + 1), medium.path)
+    segments.push({ medium, base: size, frames: size + (start?.bytes ?? 0), start, fault: missing ?? fault })
     size += bytes
     before = number
   }
@@ -143,16 +146,24 @@ export const openMedium = (
     onSuccess: (file: File) => fileMedium(path, file)
   })
 
-type LaterStart =
-  | { readonly start: FileStart; readonly fault: null }
-  | { readonly start: null; readonly fault: SegmentFault }
-
-/** The header of a later segment: what is wrong with it ends the log there, and is no reason not to open it. */
-const laterStart = (medium: Medium, size: number): Effect.Effect<LaterStart, AccessFailed> => {
+/**
+ * The header of a later segment, and why it is not that of segment `number` of a log that begins with `first`: this ends
+ * the log there, and is no reason not to open it.
+ */
+const laterStart = (
+  medium: Medium,
+  size: number,
+  number: number,
+  first: Header
+): Effect.Effect<Pick<Segment, "start" | "fault">, AccessFailed> => {
+  const { path } = medium
   const faulty = (byte: number, reason: string, torn: boolean) =>
-    Effect.succeed<LaterStart>({ start: null, fault: { path: medium.path, byte, reason, torn } })
+    Effect.succeed({ start: null, fault: { path, byte, reason, torn } })
   return Effect.catchTags(
-    Effect.map(readHeader(medium, size), (start): LaterStart => ({ start, fault: null })),
+    Effect.map(readHeader(medium, size), (start): Pick<Segment, "start" | "fault"> => {
+      const reason = strangeIn(start.header, first, number)
+      return { start, fault: reason === null ? null : { path, byte: HEADER_PREFIX, reason, torn: false } }
+    }),
     {
       NotAJournal: ({ reason }) => faulty(0, `no segment of a journal: ${reason}`, true),
       Damaged: ({ byte, reason }) => faulty(byte, reason, true),
@@ -162,13 +173,10 @@ const laterStart = (medium: Medium, size: number): Effect.Effect<LaterStart, Acc
 }
 
 /** What the header of a later segment says that the first one's does not let it say. */
-const strangeIn = (path: string, later: Header, first: Header, number: number): SegmentFault | null => {
-  const strange = (reason: string) => ({ path, byte: HEADER_PREFIX, reason, torn: false })
-  if (later.segment !== number) return strange(`its header is that of segment ${later.segment}, expected ${number}`)
-  if (later.codec !== first.codec) {
-    return strange(`its header is of codec ${later.codec}, the first segment's of ${first.codec}`)
-  }
+const strangeIn = (later: Header, first: Header, number: number): string | null => {
+  if (later.segment !== number) return `its header is that of segment ${later.segment}, expected ${number}`
+  if (later.codec !== first.codec) return `its header is of codec ${later.codec}, the first segment's of ${first.codec}`
   return JSON.stringify(later.meta) === JSON.stringify(first.meta)
     ? null
-    : strange("its header has other meta than the first segment's")
+    : "its header has other meta than the first segment's"
 }
