@@ -22,6 +22,8 @@ export interface Disk {
   largestWrite: number
   /** Operations that fail with an input/output error. */
   readonly broken: Set<Operation>
+  /** Files that are open. */
+  handles: number
   /** Files that can be opened for reading only. */
   readonly readOnly: Set<string>
   /** What every read, and every write, waits for. */
@@ -55,6 +57,7 @@ export const makeDisk = (): Disk => {
     space: Infinity,
     largestWrite: Infinity,
     broken: new Set(),
+    handles: 0,
     readOnly: new Set(),
     beforeRead: Effect.void,
     beforeWrite: Effect.void,
@@ -121,9 +124,8 @@ const fileSystem = (disk: Disk): FileSystem.FileSystem => {
         ? Effect.succeed(info("Directory", 0))
         : Effect.map(find(path), (bytes) => info("File", bytes.length)),
     open: (path, options) =>
-      Effect.andThen(
-        guard("open", path),
-        Effect.suspend(() => {
+      guard("open", path).pipe(
+        Effect.andThen(Effect.suspend(() => {
           if (directories.has(path)) return Effect.succeed(openFile(disk, path))
           const flag = options?.flag ?? "r"
           const exists = files.has(path)
@@ -136,6 +138,10 @@ const fileSystem = (disk: Disk): FileSystem.FileSystem => {
           if (flag.startsWith("r") && !exists) return Effect.fail(notFound(path))
           if (flag.startsWith("w")) files.set(path, new Uint8Array(0))
           return Effect.succeed(openFile(disk, path))
+        })),
+        Effect.tap(() => {
+          disk.handles++
+          return Effect.addFinalizer(() => Effect.sync(() => void disk.handles--))
         })
       ),
     rename: (from, to) =>

@@ -14,6 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
+import { crc32 } from "node:zlib"
 import { Codec } from "./codec.ts"
 import { type Disk, makeDisk } from "./disk.ts"
 import type { Envelope, NewEvent } from "./envelope.ts"
@@ -845,5 +846,53 @@ describe("the way into a log of several segments", () => {
         quick,
         (journal) => Effect.map(journal.head, ({ seq }) => assert.strictEqual(seq, 120_000))
       )
+    }))
+
+  it.effect("is passed over when it says what cannot be, though its checksum is right", () =>
+    Effect.gen(function*() {
+      const disk = yield* logOf(1)
+      yield* on(disk, quick)
+      const index = disk.files.get(`${PATH}.index`)!
+      const known = JSON.parse(Buffer.from(index).toString("utf8", 8)) as Record<string, ReadonlyArray<number>>
+      const lies = [
+        { headers: [] },
+        { last: -5 },
+        { last: 20 },
+        { last: 2 ** 50 },
+        { seq: 119_999 },
+        { hash: "00" },
+        { bytes: known["bytes"]!.map((byte) => -byte) },
+        { bytes: [] },
+        { seqs: [] }
+      ]
+      for (const lie of lies) {
+        const json = Buffer.from(JSON.stringify({ ...known, ...lie }))
+        const prefix = Buffer.from(index.subarray(0, 8))
+        prefix.writeUInt32LE(crc32(json), 4)
+        disk.files.set(`${PATH}.index`, Buffer.concat([prefix, json]))
+        yield* withJournal(disk, quick, (journal) =>
+          Effect.gen(function*() {
+            assert.strictEqual((yield* journal.head).seq, 120_000)
+            assert.strictEqual((yield* Stream.runCollect(journal.read({ from: 119_990 }))).length, 11)
+          }))
+        assert.deepStrictEqual(disk.files.get(`${PATH}.index`), index, JSON.stringify(lie).slice(0, 40))
+      }
+    }))
+
+  it.effect("leads to a log whose last segment holds nothing yet", () =>
+    Effect.gen(function*() {
+      const disk = yield* logOf(1)
+      const last = `${PATH}.seg-000004`
+      const bytes = disk.files.get(last)!
+      disk.files.set(last, bytes.slice(0, 20 + Buffer.from(bytes).readUInt32LE(12)))
+      for (let look = 0; look < 2; look++) {
+        yield* withJournal(disk, quick, (journal) =>
+          Effect.map(journal.head, ({ seq }) =>
+            assert.strictEqual(seq, 90_000)))
+      }
+      disk.files.set(last, bytes)
+      yield* withJournal(disk, quick, (journal) =>
+        Effect.map(journal.head, ({ seq }) =>
+          assert.strictEqual(seq, 120_000)))
     }))
 })

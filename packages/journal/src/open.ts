@@ -211,10 +211,10 @@ const examine = Effect.fnUntraced(function*(
   sidecars = false
 ): Effect.fn.Return<Examined, AccessFailed> {
   const known = sidecars ? yield* wayInto(store, start, size) : Option.none()
-  const kept = Option.isSome(known) ? known.value.end : 0
+  const kept = Option.isSome(known) ? known.value.seq : 0
   const { log, stop } = yield* longestPrefix(store, Option.getOrElse(known, () => emptyLog(start)), size)
   const isDamaged = stop !== null && (yield* isDamage(store, stop, size))
-  if (sidecars && !isDamaged && log.end >= LONG && log.end > kept) yield* keepWayIn(store, log)
+  if (sidecars && !isDamaged && log.end >= LONG && log.seq > kept) yield* keepWayIn(store, log)
   return {
     log,
     damage: stop !== null && isDamaged ? damaged(store, stop) : null,

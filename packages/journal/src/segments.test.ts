@@ -59,6 +59,8 @@ const headerBytes = (bytes: Uint8Array) => HEADER_PREFIX + Buffer.from(bytes).re
 const headerOf = (bytes: Uint8Array) =>
   JSON.parse(Buffer.from(bytes).toString("utf8", HEADER_PREFIX, headerBytes(bytes))) as Record<string, unknown>
 
+const headerOnly = (bytes: Uint8Array): Uint8Array => bytes.slice(0, headerBytes(bytes))
+
 /** The segment with something else in its header, which is sound. */
 const withHeader = (bytes: Uint8Array, change: Record<string, unknown>): Uint8Array => {
   const json = Buffer.from(JSON.stringify({ ...headerOf(bytes), ...change }))
@@ -98,6 +100,14 @@ describe("a log of several segments", () => {
       assert.deepStrictEqual(EVENTS, yield* all(inMemory))
     }).pipe(Effect.scoped))
 
+  it.effect("goes on in the same file where a batch makes it just as large as it may be", () =>
+    Effect.gen(function*() {
+      for (const [bytes, paths] of [[files.get(PATH)!.length, 1], [files.get(PATH)!.length - 1, 2]] as const) {
+        const options = { path: PATH, mode: "create", sync: "never", meta: { seed: 7 }, segmentBytes: bytes } as const
+        assert.strictEqual((yield* logOf(2, file(codec, options))).files.size, paths)
+      }
+    }))
+
   it.effect("takes a batch that is larger than a segment into one of its own", () =>
     Effect.gen(function*() {
       const disk = yield* logOf(1)
@@ -121,7 +131,7 @@ describe("a log of several segments", () => {
   it.effect("is sound when its last segment holds no batch yet, and goes on there", () =>
     Effect.gen(function*() {
       const disk = diskWith(files)
-      const header = files.get(THIRD)!.slice(0, headerBytes(files.get(THIRD)!))
+      const header = headerOnly(files.get(THIRD)!)
       disk.files.set(THIRD, header)
       const report = yield* on(disk, verify(PATH, codec))
       assert.deepInclude(report, { events: 4, damage: null, torn: null })
@@ -239,10 +249,12 @@ describe("the file of a later segment", () => {
         Effect.flatMap(open, (journal) =>
           Effect.gen(function*() {
             disk.files.set(SECOND, Uint8Array.of(1, 2, 3))
+            const { handles } = disk
             const error = yield* Effect.flip(append(1, 3)(journal))
             const end = files.get(PATH)!.length
             assert.strictEqual(error.message, `${PATH}: 1 events not written at byte ${end}: ${SECOND} exists already`)
             assert.deepStrictEqual(disk.files.get(SECOND), Uint8Array.of(1, 2, 3))
+            assert.strictEqual(disk.handles, handles)
             assert.strictEqual((yield* all(journal)).length, 2)
             disk.files.delete(SECOND)
             yield* append(1, 3)(journal)
@@ -361,6 +373,24 @@ const DAMAGED: ReadonlyArray<readonly [string, Change, string, number]> = [
     4
   ],
   [
+    "a segment of another log holds nothing yet",
+    set(THIRD, headerOnly(withHeader(other.get(THIRD)!, { meta: { seed: 7 } }))),
+    `${THIRD}: damaged at byte 20, event #5: the segment continues another log (the hash chain is broken)`,
+    4
+  ],
+  [
+    "a segment of another number holds nothing yet",
+    set(THIRD, headerOnly(second)),
+    `${THIRD}: damaged at byte 20, event #5: its header is that of segment 2, expected 3`,
+    4
+  ],
+  [
+    "a segment of a later format holds nothing that is known",
+    set(THIRD, headerOnly(third).with(8, 2)),
+    `${THIRD}: damaged at byte 8, event #5: journal format 2, expected 1`,
+    4
+  ],
+  [
     "a header is changed, and batches are behind it",
     set(THIRD, third.with(40, 7)),
     `${THIRD}: damaged at byte 16, event #5: the header's checksum is wrong`,
@@ -370,7 +400,7 @@ const DAMAGED: ReadonlyArray<readonly [string, Change, string, number]> = [
     "an earlier segment is torn, and nothing sound is behind it",
     (log) => {
       log.set(SECOND, second.slice(0, -1))
-      log.set(THIRD, third.slice(0, headerBytes(third)))
+      log.set(THIRD, headerOnly(third))
     },
     `${SECOND}: damaged at byte ${second.length - BATCH}, event #4: a batch cut short: ${BATCH - 1} of ${BATCH} bytes`,
     3
@@ -451,7 +481,7 @@ describe("a torn tail of a log of several segments", () => {
     ["nothing", new Uint8Array(0)],
     ["half a header", third.slice(0, 50)],
     ["zeros", new Uint8Array(300)],
-    ["a header with a wrong byte", third.slice(0, headerBytes(third)).with(40, 7)]
+    ["a header with a wrong byte", headerOnly(third).with(40, 7)]
   ]
   for (const [what, bytes] of HEADERS) {
     it.effect(`that is all there is of the last one, ${what}, is moved aside, and the log goes on before it`, () =>
