@@ -12,11 +12,10 @@ import type { Codec } from "./codec.ts"
 import type { Envelope, Head, NewEvent } from "./envelope.ts"
 import type { AccessFailed, AppendError, OpenError } from "./error.ts"
 import { type BatchHead, chain, FrameCursor, readBatchHead } from "./frame.ts"
-import type { FileStart } from "./header.ts"
 import { file } from "./open.ts"
 import { decodersOf } from "./reader.ts"
 import { type Fault, type Frame, nextSound, readFrames } from "./scan.ts"
-import { openSegments } from "./segments.ts"
+import { openRemains } from "./segments.ts"
 import { placeOf, type Store } from "./store.ts"
 
 /**
@@ -43,7 +42,8 @@ export interface Salvaged {
 
 /**
  * Writes what can be read of the log `from` to a new log `to`, with the same header. At every loss stands the event that
- * `note` makes of it, at the time of the event before. A sound log gives the same bytes.
+ * `note` makes of it, at the time of the event before. A sound log gives one of the same head, and of the same bytes when
+ * it is of segments of the same size.
  *
  * @category constructors
  * @since 0.1.0
@@ -56,8 +56,8 @@ export const salvage = Effect.fn("journal.salvage")(
   }): Effect.fn.Return<Salvaged, OpenError | AppendError, FileSystem> {
     const fs = yield* FileSystem
     return yield* Effect.gen(function*() {
-      const { size, start, store } = yield* openSegments(fs, from, codec.name, null)
-      const journal = yield* file(codec, { path: to, mode: "create", sync: "batch", meta: start.header.meta })
+      const { header, size, store } = yield* openRemains(fs, from, codec.name)
+      const journal = yield* file(codec, { path: to, mode: "create", sync: "batch", meta: header.meta })
       const places = new Places()
       const lost: Array<Loss> = []
       let events = 0
@@ -77,7 +77,7 @@ export const salvage = Effect.fn("journal.salvage")(
         events += piece.events.length
         t = piece.events.at(-1)!.t
       })
-      yield* pieces(store, start, size, codec, write)
+      yield* pieces(store, size, codec, write)
       return { events, head: yield* journal.head, lost }
     }).pipe(Effect.scoped)
   }
@@ -114,14 +114,14 @@ class Places {
 /** Gives every batch that is whole, and every loss, in the order of the log. */
 const pieces = Effect.fnUntraced(function*<E, X>(
   store: Store,
-  start: FileStart,
   size: number,
   codec: Codec<E>,
   each: (piece: Piece<E>) => Effect.Effect<void, X>
 ): Effect.fn.Return<void, X | AccessFailed> {
   /** The position that comes next, the hash before it where that is known, and why it may not come. */
-  const want: Wanted = { seq: 1, hash: start.hash, fault: null }
-  for (let at = start.bytes; at < size;) {
+  const [first] = store.segments
+  const want: Wanted = { seq: 1, hash: first!.fault === null ? first!.start!.hash : null, fault: null }
+  for (let at = 0; at < size;) {
     const { fault, frames, next } = yield* readFrames(store, at, size)
     for (const frame of frames) yield* Effect.forEach(within(frame, want, codec), each, { discard: true })
     at = next

@@ -528,8 +528,14 @@ const salvaged = (change: Change) =>
     change(damaged)
     const disk = diskWith(damaged)
     const { lost } = yield* on(disk, salvage(codec, { from: PATH, to: "/new.log", note }))
-    const found = yield* on(disk, Effect.flatMap(file(codec, { path: "/new.log", mode: "read" }), all))
-    return { lost, counts: found.map(({ data }) => data._tag === "Sold" ? data.count : -1) }
+    return yield* on(
+      disk,
+      Effect.gen(function*() {
+        const journal = yield* file(codec, { path: "/new.log", mode: "read" })
+        const counts = (yield* all(journal)).map(({ data }) => data._tag === "Sold" ? data.count : -1)
+        return { lost, counts, meta: journal.header.meta }
+      })
+    )
   })
 
 describe("a salvage of a log of several segments", () => {
@@ -548,6 +554,28 @@ describe("a salvage of a log of several segments", () => {
       assert.deepStrictEqual(missing.counts, [1, 2, 0, 5, 6])
       const reason = `the segment is missing, ${THIRD} is there`
       assert.deepStrictEqual(missing.lost, [{ segment: SECOND, byte: 0, first: 3, count: 2, reason }])
+    }))
+
+  it.effect("reads the others when the first is missing or has lost its header, with the meta that they repeat", () =>
+    Effect.gen(function*() {
+      const missing = yield* salvaged((log) => void log.delete(PATH))
+      assert.deepStrictEqual(missing.counts, [0, 3, 4, 5, 6])
+      const reason = `the segment is missing, ${SECOND} is there`
+      assert.deepStrictEqual(missing.lost, [{ segment: PATH, byte: 0, first: 1, count: 2, reason }])
+      assert.deepStrictEqual(missing.meta, { seed: 7 })
+
+      for (const byte of [3, 14, 40]) {
+        const header = yield* salvaged(set(PATH, files.get(PATH)!.with(byte, 7)))
+        assert.deepStrictEqual([header.counts, header.lost, header.meta], [[1, 2, 3, 4, 5, 6], [], { seed: 7 }])
+      }
+    }))
+
+  it.effect("is refused when no header is left, as opening is", () =>
+    Effect.gen(function*() {
+      const error = yield* Effect.flip(salvaged((log) => {
+        for (const [path, bytes] of log) log.set(path, bytes.with(40, 7))
+      }))
+      assert.strictEqual(error.message, `${PATH}: damaged at byte 16, event #0: the header's checksum is wrong`)
     }))
 
   it.effect("reads a segment that is there twice once", () =>

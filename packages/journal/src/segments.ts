@@ -24,7 +24,7 @@ import {
 import { type FileStart, HEADER_PREFIX, readHeader } from "./header.ts"
 import { fileMedium, type Medium } from "./medium.ts"
 import { fileSidecar } from "./sidecar.ts"
-import { firstSegment, type RollOver, type Segment, type SegmentFault, type Store, type Sync } from "./store.ts"
+import { type RollOver, type Segment, type SegmentFault, type Store, type Sync } from "./store.ts"
 
 /** The file of a segment. @internal */
 export const segmentPath = (path: string, segment: number): string =>
@@ -85,7 +85,7 @@ export interface Writing {
   readonly rollOver: RollOver
 }
 
-/** A log's files, what its header says, and how many bytes there are. @internal */
+/** A log's files, what the header of the first one says, and how many bytes there are. @internal */
 export interface Opened {
   readonly store: Store
   readonly start: FileStart
@@ -106,31 +106,95 @@ export const openSegments = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Opened, OpenError, Scope.Scope> {
   yield* requireFile(fs, path)
   const later = yield* laterSegments(fs, path)
-  const open = (number: number) =>
-    openMedium(fs, segmentPath(path, number), writing !== null && number === (later.at(-1) ?? 1) ? "r+" : "r")
-  const first = yield* open(1)
-  let size = yield* sizeOf(first)
-  const start = yield* readHeader(first, size)
-  const { header } = start
-  if (header.segment !== 1) return yield* new LaterSegment({ path, segment: header.segment, log: logOfSegment(path) })
-  if (codec !== undefined && header.codec !== codec) {
-    return yield* new CodecMismatch({ path, found: header.codec, expected: codec })
-  }
-  const segments = [firstSegment(first, start)]
-  let before = 1
-  for (const number of later) {
-    yield* requireFile(fs, segmentPath(path, number))
-    const medium = yield* open(number)
-    const bytes = yield* sizeOf(medium)
-    const { fault, start } = yield* laterStart(medium, bytes, number, header)
+  const flagOf = (number: number) => writing !== null && number === (later.at(-1) ?? 1) ? "r+" : "r"
+  const medium = yield* openMedium(fs, path, flagOf(1))
+  const bytes = yield* sizeOf(medium)
+  const start = yield* readHeader(medium, bytes)
+  const { segment } = start.header
+  if (segment !== 1) return yield* new LaterSegment({ path, segment, log: logOfSegment(path) })
+  yield* requireCodec(path, start.header, codec)
+  const first: SegmentFile = { number: 1, medium, bytes, start, fault: null }
+  const files = yield* Effect.forEach(later, (number) => openSegment(fs, path, number, flagOf(number)))
+  return { ...storeOf(fs, path, [first, ...files], start.header, writing), start }
+})
+
+/**
+ * Opens what is there of a log to salvage it: without its first segment, or without the header of that, what the first
+ * sound header says holds for all.
+ *
+ * @internal
+ */
+export const openRemains = (
+  fs: FileSystem,
+  path: string,
+  codec: string
+): Effect.Effect<Remains, OpenError, Scope.Scope> => {
+  const remains = Effect.fnUntraced(function*(error: Damaged | NotAJournal): Effect.fn.Return<
+    Remains,
+    OpenError,
+    Scope.Scope
+  > {
+    const exists = yield* Effect.mapError(fs.exists(path), accessFailed(path, "open"))
+    const numbers = [...exists ? [1] : [], ...yield* laterSegments(fs, path)]
+    const files = yield* Effect.forEach(numbers, (number) => openSegment(fs, path, number, "r"))
+    const header = files.find(({ start }) => start !== null)?.start?.header
+    if (header === undefined) return yield* error
+    yield* requireCodec(path, header, codec)
+    return { ...storeOf(fs, path, files, header, null), header }
+  })
+  return openSegments(fs, path, codec, null).pipe(
+    Effect.map(({ size, start, store }): Remains => ({ store, size, header: start.header })),
+    Effect.catchTags({ Damaged: remains, NotAJournal: remains })
+  )
+}
+
+/** The files that there are of a log, a header of one of them, and how many bytes there are. @internal */
+export interface Remains {
+  readonly store: Store
+  readonly header: Header
+  readonly size: number
+}
+
+const requireCodec = (path: string, { codec: found }: Header, expected: string | undefined) =>
+  expected === undefined || found === expected
+    ? Effect.void
+    : Effect.fail(new CodecMismatch({ path, found, expected }))
+
+/** A file, and its header or what is wrong with it. */
+interface SegmentFile extends Pick<Segment, "medium" | "start" | "fault"> {
+  readonly number: number
+  readonly bytes: number
+}
+
+const openSegment = Effect.fnUntraced(function*(fs: FileSystem, log: string, number: number, flag: "r" | "r+") {
+  const path = segmentPath(log, number)
+  yield* requireFile(fs, path)
+  const medium = yield* openMedium(fs, path, flag)
+  const bytes = yield* sizeOf(medium)
+  return { number, medium, bytes, ...yield* headerIn(medium, bytes) }
+})
+
+/** Puts files one behind the other; what does not fit, by its number or what `header` says of all, is a fault. */
+const storeOf = (
+  fs: FileSystem,
+  path: string,
+  files: ReadonlyArray<SegmentFile>,
+  header: Header,
+  writing: Writing | null
+): { readonly store: Store; readonly size: number } => {
+  const { rollOver = null, sync = "never" } = writing ?? {}
+  let size = 0
+  let before = 0
+  const segments = files.map(({ bytes, fault, medium, number, start }): Segment => {
     const missing = number === before + 1 ? null : missingBefore(segmentPath(path, before + 1), medium.path)
-    segments.push({ medium, base: size, frames: size + (start?.bytes ?? 0), start, fault: missing ?? fault })
+    const strange = start === null ? null : strangeIn(medium.path, start.header, header, number)
+    const base = size
     size += bytes
     before = number
-  }
-  const { rollOver = null, sync = "never" } = writing ?? {}
-  return { store: { path, segments, sidecar: fileSidecar(fs, path), sync, rollOver }, start, size }
-})
+    return { medium, base, frames: base + (start?.bytes ?? 0), start, fault: missing ?? fault ?? strange }
+  })
+  return { store: { path, segments, sidecar: fileSidecar(fs, path), sync, rollOver }, size }
+}
 
 const sizeOf = (medium: Medium): Effect.Effect<number, AccessFailed> =>
   Effect.mapError(medium.size, accessFailed(medium.path, "read"))
@@ -146,24 +210,15 @@ export const openMedium = (
     onSuccess: (file: File) => fileMedium(path, file)
   })
 
-/**
- * The header of a later segment, and why it is not that of segment `number` of a log that begins with `first`: this ends
- * the log there, and is no reason not to open it.
- */
-const laterStart = (
+/** The header of a segment: what is wrong with it ends the log there, and is no reason not to open it. */
+const headerIn = (
   medium: Medium,
-  size: number,
-  number: number,
-  first: Header
+  size: number
 ): Effect.Effect<Pick<Segment, "start" | "fault">, AccessFailed> => {
-  const { path } = medium
   const faulty = (byte: number, reason: string, torn: boolean) =>
-    Effect.succeed({ start: null, fault: { path, byte, reason, torn } })
+    Effect.succeed({ start: null, fault: { path: medium.path, byte, reason, torn } })
   return Effect.catchTags(
-    Effect.map(readHeader(medium, size), (start): Pick<Segment, "start" | "fault"> => {
-      const reason = strangeIn(start.header, first, number)
-      return { start, fault: reason === null ? null : { path, byte: HEADER_PREFIX, reason, torn: false } }
-    }),
+    Effect.map(readHeader(medium, size), (start): Pick<Segment, "start" | "fault"> => ({ start, fault: null })),
     {
       NotAJournal: ({ reason }) => faulty(0, `no segment of a journal: ${reason}`, true),
       Damaged: ({ byte, reason }) => faulty(byte, reason, true),
@@ -172,11 +227,14 @@ const laterStart = (
   )
 }
 
-/** What the header of a later segment says that the first one's does not let it say. */
-const strangeIn = (later: Header, first: Header, number: number): string | null => {
-  if (later.segment !== number) return `its header is that of segment ${later.segment}, expected ${number}`
-  if (later.codec !== first.codec) return `its header is of codec ${later.codec}, the first segment's of ${first.codec}`
-  return JSON.stringify(later.meta) === JSON.stringify(first.meta)
+/** What a header says that its number, and a header of the same log, do not let it say. */
+const strangeIn = (path: string, found: Header, header: Header, number: number): SegmentFault | null => {
+  const strange = (reason: string) => ({ path, byte: HEADER_PREFIX, reason, torn: false })
+  if (found.segment !== number) return strange(`its header is that of segment ${found.segment}, expected ${number}`)
+  if (found.codec !== header.codec) {
+    return strange(`its header is of codec ${found.codec}, the first segment's of ${header.codec}`)
+  }
+  return JSON.stringify(found.meta) === JSON.stringify(header.meta)
     ? null
-    : "its header has other meta than the first segment's"
+    : strange("its header has other meta than the first segment's")
 }
