@@ -31,9 +31,9 @@ const campaign = Effect.gen(function*() {
     )
     const sum = (key: keyof Crashes) => found.reduce((total, one) => total + one[key], 0)
     yield* Console.log(
-      `${sum("rounds")} crashes: ${sum("acknowledged")} batches acknowledged, none lost; ${
-        sum("torn")
-      } torn tails cut off`
+      `${sum("rounds")} crashes: ${sum("acknowledged")} batches acknowledged in ${
+        sum("segments")
+      } segments, none lost; ${sum("torn")} torn tails cut off`
     )
   }
   yield* fs.remove(folder, { recursive: true })

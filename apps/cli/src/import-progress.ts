@@ -5,7 +5,8 @@ import type { ImportProgress } from "@pfnscope/trace"
 import * as Effect from "effect/Effect"
 
 const thousands = (n: number): string => n < 10_000 ? String(n) : `${Math.round(n / 1000)} k`
-const megabytes = (n: number): string => (n / 1e6).toFixed(n < 1e7 ? 1 : 0)
+/** Bytes in millions. */
+export const megabytes = (n: number): string => (n / 1e6).toFixed(n < 1e7 ? 1 : 0)
 
 /** Shows how far an import is. */
 export const showImport = ({ bytes, lines, linesPerSecond, size }: ImportProgress): Effect.Effect<void> =>

@@ -21,7 +21,11 @@ export interface Disk {
   /** The most bytes that one write takes. */
   largestWrite: number
   /** Operations that fail with an input/output error. */
-  readonly broken: Set<"write" | "sync" | "truncate" | "read" | "rename" | "open">
+  readonly broken: Set<Operation>
+  /** Files that are open. */
+  handles: number
+  /** Files that can be opened for reading only. */
+  readonly readOnly: Set<string>
   /** What every read, and every write, waits for. */
   beforeRead: Effect.Effect<void>
   beforeWrite: Effect.Effect<void>
@@ -30,9 +34,18 @@ export interface Disk {
   /** Names of the operations that changed or synced something, in order. */
   readonly done: Array<string>
   /** Bytes that were synced, by path; a path comes to stay when its directory is synced. */
-  readonly durable: { readonly bytes: Map<string, Uint8Array>; paths: ReadonlySet<string> }
-  /** Forgets everything that was not synced, the names of files among it. */
+  readonly durable: {
+    readonly bytes: Map<string, Uint8Array>
+    paths: ReadonlySet<string>
+    /** Renames since a directory was synced, which a power loss undoes. */
+    renames: ReadonlyArray<readonly [from: string, to: string]>
+  }
+  /** The power goes when so many operations are done: the next one, and all after it, fail and change nothing. */
+  powerOffAfter: number
+  /** Forgets everything that was not synced, the names of files among it; the power is on again. */
   readonly losePower: () => void
+  /** Forgets bytes that were not synced, which read as zeros, but neither names nor lengths; the power is on again. */
+  readonly loseBytes: () => void
   readonly layer: Layer.Layer<FileSystem.FileSystem>
 }
 
@@ -44,21 +57,42 @@ export const makeDisk = (): Disk => {
     space: Infinity,
     largestWrite: Infinity,
     broken: new Set(),
+    handles: 0,
+    readOnly: new Set(),
     beforeRead: Effect.void,
     beforeWrite: Effect.void,
     beforeLink: Effect.void,
     done: [],
-    durable: { bytes: new Map(), paths: new Set() },
+    durable: { bytes: new Map(), paths: new Set(), renames: [] },
+    powerOffAfter: Infinity,
     losePower: () => losePower(disk),
+    loseBytes: () => loseBytes(disk),
     layer: Layer.sync(FileSystem.FileSystem, () => fileSystem(disk))
   }
   return disk
 }
 
-const losePower = ({ durable, files }: Disk): void => {
+const losePower = (disk: Disk): void => {
+  const { durable, files } = disk
+  disk.powerOffAfter = Infinity
+  for (const [from, to] of durable.renames.toReversed()) {
+    const synced = durable.bytes.get(to)
+    if (synced !== undefined) durable.bytes.set(from, synced)
+    files.set(from, new Uint8Array(0))
+  }
+  durable.renames = []
   for (const path of files.keys()) {
     if (durable.paths.has(path)) files.set(path, (durable.bytes.get(path) ?? new Uint8Array(0)).slice())
     else files.delete(path)
+  }
+}
+
+const loseBytes = (disk: Disk): void => {
+  disk.powerOffAfter = Infinity
+  for (const [path, bytes] of disk.files) {
+    const left = new Uint8Array(bytes.length)
+    left.set((disk.durable.bytes.get(path) ?? left).subarray(0, bytes.length))
+    disk.files.set(path, left)
   }
 }
 
@@ -67,11 +101,16 @@ const failed = (tag: SystemErrorTag, path: string, message: string): PlatformErr
 
 const notFound = (path: string) => failed("NotFound", path, `ENOENT: no such file or directory, open '${path}'`)
 
+type Operation = "write" | "sync" | "truncate" | "read" | "rename" | "open" | "remove"
+
+const fails = (disk: Disk, operation: Operation): boolean =>
+  disk.broken.has(operation) || disk.done.length >= disk.powerOffAfter
+
 const fileSystem = (disk: Disk): FileSystem.FileSystem => {
   const { directories, files, links } = disk
-  const guard = (operation: "read" | "rename" | "open", path: string) =>
+  const guard = (operation: Operation, path: string) =>
     Effect.suspend(() =>
-      disk.broken.has(operation) ? Effect.fail(failed("Unknown", path, `EIO: i/o error, ${operation}`)) : Effect.void
+      fails(disk, operation) ? Effect.fail(failed("Unknown", path, `EIO: i/o error, ${operation}`)) : Effect.void
     )
   const find = (path: string) =>
     Effect.suspend(() => {
@@ -85,18 +124,24 @@ const fileSystem = (disk: Disk): FileSystem.FileSystem => {
         ? Effect.succeed(info("Directory", 0))
         : Effect.map(find(path), (bytes) => info("File", bytes.length)),
     open: (path, options) =>
-      Effect.andThen(
-        guard("open", path),
-        Effect.suspend(() => {
+      guard("open", path).pipe(
+        Effect.andThen(Effect.suspend(() => {
           if (directories.has(path)) return Effect.succeed(openFile(disk, path))
           const flag = options?.flag ?? "r"
           const exists = files.has(path)
           if (flag.startsWith("wx") && exists) {
             return Effect.fail(failed("AlreadyExists", path, "EEXIST: file already exists, open"))
           }
+          if (flag !== "r" && disk.readOnly.has(path)) {
+            return Effect.fail(failed("PermissionDenied", path, "EACCES: permission denied, open"))
+          }
           if (flag.startsWith("r") && !exists) return Effect.fail(notFound(path))
           if (flag.startsWith("w")) files.set(path, new Uint8Array(0))
           return Effect.succeed(openFile(disk, path))
+        })),
+        Effect.tap(() => {
+          disk.handles++
+          return Effect.addFinalizer(() => Effect.sync(() => void disk.handles--))
         })
       ),
     rename: (from, to) =>
@@ -107,6 +152,8 @@ const fileSystem = (disk: Disk): FileSystem.FileSystem => {
           files.delete(from)
           const synced = disk.durable.bytes.get(from)
           if (synced !== undefined) disk.durable.bytes.set(to, synced)
+          disk.durable.bytes.delete(from)
+          disk.durable.renames = [...disk.durable.renames, [from, to]]
           disk.done.push(`rename ${from} ${to}`)
         })
       ),
@@ -127,7 +174,7 @@ const fileSystem = (disk: Disk): FileSystem.FileSystem => {
         )
       }),
     remove: (path) =>
-      Effect.andThen(links.has(path) ? disk.beforeLink : Effect.void, () => {
+      Effect.andThen(links.has(path) ? disk.beforeLink : guard("remove", path), () => {
         if (!links.delete(path)) files.delete(path)
         return Effect.void
       }),
@@ -144,10 +191,11 @@ const fileSystem = (disk: Disk): FileSystem.FileSystem => {
 const openFile = (disk: Disk, path: string): FileSystem.File => {
   let position = 0
   let name = path
+  let seen = disk.done.length
   const bytes = () => {
-    for (const line of disk.done) {
-      const [, from, to] = line.split(" ")
-      if (line.startsWith("rename") && from === name && to !== undefined) name = to
+    for (; seen < disk.done.length; seen++) {
+      const [what, from, to] = disk.done[seen]!.split(" ")
+      if (what === "rename" && from === name && to !== undefined) name = to
     }
     return disk.files.get(name) ?? new Uint8Array(0)
   }
@@ -155,7 +203,7 @@ const openFile = (disk: Disk, path: string): FileSystem.File => {
     failed("Unknown", name, `EIO: i/o error, ${operation}`)
   const write = (chunk: Uint8Array): Effect.Effect<number, PlatformError> =>
     Effect.andThen(disk.beforeWrite, () => {
-      if (disk.broken.has("write")) return Effect.fail(broken("write"))
+      if (fails(disk, "write")) return Effect.fail(broken("write"))
       const taken = chunk.subarray(0, Math.min(disk.largestWrite, disk.space))
       if (taken.length === 0 && chunk.length > 0) {
         return Effect.fail(failed("Unknown", name, "ENOSPC: no space left on device, write"))
@@ -175,15 +223,18 @@ const openFile = (disk: Disk, path: string): FileSystem.File => {
     stat: Effect.sync(() => info("File", bytes().length)),
     seek: (offset) => Effect.sync(() => BigInt(position = Number(offset))),
     sync: Effect.suspend(() => {
-      if (disk.broken.has("sync")) return Effect.fail(broken("sync"))
-      if (disk.directories.has(name)) disk.durable.paths = new Set(disk.files.keys())
-      else disk.durable.bytes.set(name, bytes().slice())
+      if (fails(disk, "sync")) return Effect.fail(broken("sync"))
+      const now = bytes().slice()
+      if (disk.directories.has(name)) {
+        disk.durable.paths = new Set(disk.files.keys())
+        disk.durable.renames = []
+      } else disk.durable.bytes.set(name, now)
       disk.done.push(`sync ${name}`)
       return Effect.void
     }),
     read: (buffer, options) =>
       Effect.andThen(disk.beforeRead, () => {
-        if (disk.broken.has("read")) return Effect.fail(broken("read"))
+        if (fails(disk, "read")) return Effect.fail(broken("read"))
         const at = Number(options?.position ?? position)
         const part = bytes().subarray(at, at + buffer.length)
         buffer.set(part)
@@ -192,7 +243,7 @@ const openFile = (disk: Disk, path: string): FileSystem.File => {
     readAlloc: () => Effect.succeed(Option.none()),
     truncate: (length = 0) =>
       Effect.suspend(() => {
-        if (disk.broken.has("truncate")) return Effect.fail(broken("truncate"))
+        if (fails(disk, "truncate")) return Effect.fail(broken("truncate"))
         const old = bytes()
         const cut = new Uint8Array(length)
         cut.set(old.subarray(0, length))

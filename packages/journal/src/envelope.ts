@@ -71,8 +71,8 @@ export interface NewEvent<E> {
 }
 
 /**
- * The first thing in a log. `meta` is the creator's; it is part of the hash chain like everything else. `segment` and
- * `firstSeq` count from 1.
+ * The first thing in a segment of a log. `meta` is the creator's; it is part of the hash chain like everything else.
+ * `segment` and `firstSeq` count from 1; `previous` is the hash (hex) of the log before a later segment.
  *
  * @category models
  * @since 0.1.0
@@ -82,6 +82,7 @@ export interface Header {
   readonly codec: string
   readonly segment: number
   readonly firstSeq: number
+  readonly previous?: string
   readonly meta: Schema.Json
 }
 

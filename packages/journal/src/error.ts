@@ -62,6 +62,24 @@ export class NotAJournal extends Schema.TaggedError<NotAJournal>()("NotAJournal"
   }
 }
 
+/**
+ * The file is a later segment of a journal, which is opened by the file of its first: `log`, by its name (`null` when it
+ * was renamed).
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class LaterSegment extends Schema.TaggedError<LaterSegment>()("LaterSegment", {
+  path: Schema.String,
+  segment: Schema.Int,
+  log: Schema.NullOr(Schema.String)
+}) {
+  override get message(): string {
+    const expected = this.log === null ? "" : `, open ${this.log}`
+    return `${this.path}: segment ${this.segment} of a journal, expected its first${expected}`
+  }
+}
+
 /** A journal of a format that this version cannot read. @category errors @since 0.1.0 */
 export class UnknownFormat extends Schema.TaggedError<UnknownFormat>()("UnknownFormat", {
   path: Schema.String,
@@ -84,7 +102,8 @@ export class CodecMismatch extends Schema.TaggedError<CodecMismatch>()("CodecMis
 }
 
 /**
- * The log is damaged at `byte`, where the event `seq` was expected. Everything before can be read.
+ * The log is damaged at `byte` of the file `path`, one of its segments, where the event `seq` was expected. Everything
+ * before can be read.
  *
  * @category errors
  * @since 0.1.0
@@ -101,7 +120,8 @@ export class Damaged extends Schema.TaggedError<Damaged>()("Damaged", {
 }
 
 /**
- * The bytes are sound but the codec cannot read event `seq` of the batch at `byte`: it was written by another version.
+ * The bytes are sound but the codec cannot read event `seq` of the batch at `byte` of the segment `path`: it was written
+ * by another version.
  *
  * @category errors
  * @since 0.1.0
@@ -130,8 +150,8 @@ export class AccessFailed extends Schema.TaggedError<AccessFailed>()("AccessFail
 }
 
 /**
- * A batch was not written: nothing of it is in the log, which ends at `byte` as before. `reason` is the file system's,
- * such as "no space left on device".
+ * A batch was not written: nothing of it is in the log, which ends at `byte` of its last segment `path`. `reason` is the
+ * file system's, such as "no space left on device".
  *
  * @category errors
  * @since 0.1.0
@@ -246,6 +266,7 @@ export type OpenError =
   | CreationPending
   | Locked
   | NotAJournal
+  | LaterSegment
   | UnknownFormat
   | CodecMismatch
   | Damaged

@@ -14,6 +14,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
+import { crc32 } from "node:zlib"
 import { Codec } from "./codec.ts"
 import { type Disk, makeDisk } from "./disk.ts"
 import type { Envelope, NewEvent } from "./envelope.ts"
@@ -270,27 +271,6 @@ describe("closing a journal", () => {
 })
 
 describe("a torn tail", () => {
-  it.effect("is cut off and kept, wherever the log is truncated", () =>
-    Effect.gen(function*() {
-      const { bytes, ends, events } = yield* threeBatches
-      for (let length = ends[0]!; length < bytes.length; length++) {
-        const disk = diskWith(bytes.slice(0, length))
-        const whole = ends.findLastIndex((end) => end <= length)
-        const byte = ends[whole]!
-        const kept = `${PATH}.torn-${byte}`
-        yield* withJournal(disk, open, (journal) =>
-          Effect.gen(function*() {
-            const expected = length === byte ? null : { byte, bytes: length - byte, kept }
-            assert.deepStrictEqual(journal.recovered, expected)
-            assert.deepStrictEqual(yield* all(journal), events.slice(0, EVENTS[whole]))
-            assert.strictEqual((yield* journal.append([sold("a", 1)])).first, EVENTS[whole]! + 1)
-          }))
-        if (length > byte) assert.deepStrictEqual(disk.files.get(kept), bytes.slice(byte, length))
-        const report = yield* on(disk, verify(PATH, codec))
-        assert.deepStrictEqual([report.events, report.damage, report.torn], [EVENTS[whole]! + 1, null, null])
-      }
-    }))
-
   const tails: ReadonlyArray<readonly [string, Uint8Array]> = [
     ["one zero", new Uint8Array(1)],
     ["zeros", new Uint8Array(5000)],
@@ -303,7 +283,7 @@ describe("a torn tail", () => {
       Effect.gen(function*() {
         const { bytes, ends, events } = yield* threeBatches
         const disk = diskWith(Buffer.concat([bytes, tail]))
-        const torn = { byte: ends[3]!, bytes: tail.length }
+        const torn = { segment: PATH, byte: ends[3]!, bytes: tail.length }
         assert.deepStrictEqual((yield* on(disk, verify(PATH))).torn, torn)
         yield* withJournal(disk, read, (journal) =>
           Effect.gen(function*() {
@@ -348,10 +328,11 @@ describe("a torn tail", () => {
 })
 
 describe("damage", () => {
-  it.effect("of any byte is found: the log ends before it, or is refused", () =>
+  it.effect("of a batch is found where that begins: the log ends before it, or is refused", () =>
     Effect.gen(function*() {
       const { bytes, ends, events } = yield* threeBatches
-      for (let byte = ends[0]!; byte < bytes.length; byte++) {
+      const someBytes = [0, 1, 2].flatMap((i) => [ends[i]!, ends[i]! + 5, ends[i]! + 70, ends[i + 1]! - 1])
+      for (const byte of someBytes) {
         const batch = ends.findLastIndex((end) => end <= byte)
         const intact = events.slice(0, EVENTS[batch])
         const disk = diskWith(bytes.with(byte, bytes[byte]! ^ (1 << byte % 8)))
@@ -359,9 +340,11 @@ describe("damage", () => {
         assert.strictEqual(report.events, intact.length)
         if (batch === 2) {
           assert.strictEqual(report.torn?.byte, ends[2])
-          yield* withJournal(disk, open, (journal) =>
-            Effect.map(all(journal), (found) =>
-              assert.deepStrictEqual(found, intact)))
+          yield* withJournal(
+            disk,
+            open,
+            (journal) => Effect.map(all(journal), (found) => assert.deepStrictEqual(found, intact))
+          )
         } else {
           assert.deepInclude(report.damage, { byte: ends[batch]!, seq: intact.length + 1 })
           const error = yield* Effect.flip(on(disk, open))
@@ -733,91 +716,183 @@ const lastFrame = (disk: Disk) =>
 
 const asNew = ({ data, how, src, stream, t }: NewEvent<Toy> | Envelope<Toy>) => ({ stream, t, how, src, data })
 
-describe("the way into a long file", () => {
-  const INDEX = `${PATH}.index`
-  const quick = file(codec, { path: PATH, mode: "read", sidecars: true })
-  const BATCHES = 60
-  const EACH = 2_000
+for (const segmentBytes of [undefined, 300_000]) {
+  describe(`the way into a long log (${segmentBytes === undefined ? "one file" : "several segments"})`, () => {
+    const INDEX = `${PATH}.index`
+    const quick = file(codec, { path: PATH, mode: "read", sidecars: true })
+    const creating = file(codec, { path: PATH, mode: "create", sync: "never", segmentBytes })
+    const lastFile = (disk: Disk) => [...disk.files.keys()].filter((path) => path !== INDEX).at(-1)!
+    const BATCHES = 60
+    const EACH = 2_000
 
-  const longLog = Effect.gen(function*() {
+    const longLog = Effect.gen(function*() {
+      const disk = makeDisk()
+      yield* withJournal(disk, creating, (journal) =>
+        Effect.forEach(
+          Array.from({ length: BATCHES }, (_, i) => i),
+          (i) => journal.append(someEvents(EACH, i), { key: `batch ${i}` })
+        ))
+      return disk
+    })
+
+    const found = Effect.fnUntraced(function*(journal: Journal<Toy>) {
+      const { hash, seq } = yield* journal.head
+      const middle = yield* Stream.runCollect(journal.read({ from: seq / 2, to: seq / 2 + 3 }))
+      return { hash, seq, middle: middle.map(notation), tail: journal.recovered }
+    })
+
+    it.effect("is kept once the file was read, and leads to the same log", () =>
+      Effect.gen(function*() {
+        const disk = yield* longLog
+        const whole = yield* withJournal(disk, read, found)
+        assert.isFalse(disk.files.has(INDEX))
+        assert.deepStrictEqual(yield* withJournal(disk, quick, found), whole)
+        assert.isTrue(disk.files.has(INDEX))
+        assert.deepStrictEqual(yield* withJournal(disk, quick, found), whole)
+        assert.deepStrictEqual(yield* withJournal(disk, quick, all), yield* withJournal(disk, read, all))
+      }))
+
+    it.effect("does without reading the file: damage in the middle is met by whoever reads there", () =>
+      Effect.gen(function*() {
+        const disk = yield* longLog
+        yield* withJournal(disk, quick, found)
+        const size = disk.files.get(PATH)!.length
+        disk.files.set(PATH, disk.files.get(PATH)!.with(size >> 1, 7).with((size >> 1) + 1, 7))
+        yield* withJournal(disk, quick, (journal) =>
+          Effect.gen(function*() {
+            assert.strictEqual((yield* journal.head).seq, BATCHES * EACH)
+            const early = yield* Stream.runCollect(journal.read({ to: 2_000 }))
+            assert.strictEqual(early.length, 2_000)
+            assert.strictEqual((yield* Effect.flip(all(journal)))._tag, "Damaged")
+          }))
+      }))
+
+    it.effect("is passed over when it is damaged, or of another log, and kept anew", () =>
+      Effect.gen(function*() {
+        const disk = yield* longLog
+        const whole = yield* withJournal(disk, quick, found)
+        const index = disk.files.get(INDEX)!
+        for (const byte of [0, 5, 8, 40, 200, index.length - 1]) {
+          disk.files.set(INDEX, index.with(byte, index[byte]! ^ 4))
+          assert.deepStrictEqual(yield* withJournal(disk, quick, found), whole)
+          assert.deepStrictEqual(disk.files.get(INDEX), index)
+        }
+        const other = makeDisk()
+        yield* withJournal(other, create, (journal) => journal.append(someEvents(30_000, 99)))
+        other.files.set(INDEX, index)
+        assert.deepStrictEqual(yield* withJournal(other, quick, found), yield* withJournal(other, read, found))
+      }))
+
+    it.effect("leads into a log that has grown, and to its torn tail", () =>
+      Effect.gen(function*() {
+        const disk = yield* longLog
+        yield* withJournal(disk, quick, found)
+        yield* withJournal(disk, open, (journal) => journal.append(someEvents(10)))
+        assert.deepStrictEqual(yield* withJournal(disk, quick, found), yield* withJournal(disk, read, found))
+        const last = lastFile(disk)
+        disk.files.set(last, disk.files.get(last)!.slice(0, -3))
+        assert.deepStrictEqual(yield* withJournal(disk, quick, found), yield* withJournal(disk, read, found))
+      }))
+
+    it.effect("lets whoever reads save snapshots", () =>
+      Effect.gen(function*() {
+        const disk = yield* longLog
+        yield* withJournal(disk, quick, ({ snapshot }) =>
+          Effect.gen(function*() {
+            yield* snapshot.save("stock", 1, 40_000, Uint8Array.of(4))
+            yield* snapshot.save("stock", 1, 7, Uint8Array.of(1))
+            assert.deepStrictEqual(yield* snapshot.positions("stock", 1), [7, 40_000])
+            assert.deepStrictEqual(yield* snapshot.at("stock", 1, 7), { seq: 7, bytes: Uint8Array.of(1) })
+            assert.strictEqual(yield* snapshot.at("stock", 1, 8), null)
+          }))
+      }))
+  })
+}
+
+describe("the way into a log of several segments", () => {
+  const quick = file(codec, { path: PATH, mode: "read", sidecars: true })
+  const logOf = Effect.fnUntraced(function*(seed: number) {
     const disk = makeDisk()
-    yield* withJournal(disk, create, (journal) =>
-      Effect.forEach(
-        Array.from({ length: BATCHES }, (_, i) => i),
-        (i) => journal.append(someEvents(EACH, i), { key: `batch ${i}` })
-      ))
+    const options = { path: PATH, mode: "create", sync: "never", segmentBytes: 400_000, meta: { seed } } as const
+    yield* withJournal(
+      disk,
+      file(codec, options),
+      (journal) => Effect.forEach([0, 1, 2, 3], (i) => journal.append(someEvents(30_000, i)))
+    )
     return disk
   })
 
-  const found = Effect.fnUntraced(function*(journal: Journal<Toy>) {
-    const { hash, seq } = yield* journal.head
-    const middle = yield* Stream.runCollect(journal.read({ from: seq / 2, to: seq / 2 + 3 }))
-    return { hash, seq, middle: middle.map(notation), tail: journal.recovered }
-  })
-
-  it.effect("is kept once the file was read, and leads to the same log", () =>
+  it.effect("is passed over when one of them is missing, or another's, though the last is what it was", () =>
     Effect.gen(function*() {
-      const disk = yield* longLog
-      const whole = yield* withJournal(disk, read, found)
-      assert.isFalse(disk.files.has(INDEX))
-      assert.deepStrictEqual(yield* withJournal(disk, quick, found), whole)
-      assert.isTrue(disk.files.has(INDEX))
-      assert.deepStrictEqual(yield* withJournal(disk, quick, found), whole)
-      assert.deepStrictEqual(yield* withJournal(disk, quick, all), yield* withJournal(disk, read, all))
-    }))
-
-  it.effect("does without reading the file: damage in the middle is met by whoever reads there", () =>
-    Effect.gen(function*() {
-      const disk = yield* longLog
-      yield* withJournal(disk, quick, found)
-      const size = disk.files.get(PATH)!.length
-      disk.files.set(PATH, disk.files.get(PATH)!.with(size >> 1, 7).with((size >> 1) + 1, 7))
-      yield* withJournal(disk, quick, (journal) =>
-        Effect.gen(function*() {
-          assert.strictEqual((yield* journal.head).seq, BATCHES * EACH)
-          const early = yield* Stream.runCollect(journal.read({ to: 2_000 }))
-          assert.strictEqual(early.length, 2_000)
-          assert.strictEqual((yield* Effect.flip(all(journal)))._tag, "Damaged")
-        }))
-    }))
-
-  it.effect("is passed over when it is damaged, or of another log, and kept anew", () =>
-    Effect.gen(function*() {
-      const disk = yield* longLog
-      const whole = yield* withJournal(disk, quick, found)
-      const index = disk.files.get(INDEX)!
-      for (const byte of [0, 5, 8, 40, 200, index.length - 1]) {
-        disk.files.set(INDEX, index.with(byte, index[byte]! ^ 4))
-        assert.deepStrictEqual(yield* withJournal(disk, quick, found), whole)
-        assert.deepStrictEqual(disk.files.get(INDEX), index)
+      const disk = yield* logOf(1)
+      const other = yield* logOf(2)
+      yield* on(disk, quick)
+      const second = `${PATH}.seg-000002`
+      const mine = disk.files.get(second)!
+      assert.strictEqual(mine.length, other.files.get(second)!.length)
+      const damages = [other.files.get(second)!, undefined] as const
+      for (const bytes of damages) {
+        if (bytes === undefined) disk.files.delete(second)
+        else disk.files.set(second, bytes)
+        yield* withJournal(disk, quick, (journal) =>
+          Effect.gen(function*() {
+            assert.strictEqual((yield* journal.head).seq, 30_000)
+            assert.deepInclude(yield* Effect.flip(all(journal)), { _tag: "Damaged", path: second, seq: 30_001 })
+          }))
       }
-      const other = makeDisk()
-      yield* withJournal(other, create, (journal) => journal.append(someEvents(30_000, 99)))
-      other.files.set(INDEX, index)
-      assert.deepStrictEqual(yield* withJournal(other, quick, found), yield* withJournal(other, read, found))
+      disk.files.set(second, mine)
+      yield* withJournal(
+        disk,
+        quick,
+        (journal) => Effect.map(journal.head, ({ seq }) => assert.strictEqual(seq, 120_000))
+      )
     }))
 
-  it.effect("leads into a log that has grown, and to its torn tail", () =>
+  it.effect("is passed over when it says what cannot be, though its checksum is right", () =>
     Effect.gen(function*() {
-      const disk = yield* longLog
-      yield* withJournal(disk, quick, found)
-      yield* withJournal(disk, open, (journal) => journal.append(someEvents(10)))
-      assert.deepStrictEqual(yield* withJournal(disk, quick, found), yield* withJournal(disk, read, found))
-      const grown = disk.files.get(PATH)!
-      disk.files.set(PATH, grown.slice(0, grown.length - 3))
-      assert.deepStrictEqual(yield* withJournal(disk, quick, found), yield* withJournal(disk, read, found))
+      const disk = yield* logOf(1)
+      yield* on(disk, quick)
+      const index = disk.files.get(`${PATH}.index`)!
+      const known = JSON.parse(Buffer.from(index).toString("utf8", 8)) as Record<string, ReadonlyArray<number>>
+      const lies = [
+        { headers: [] },
+        { last: -5 },
+        { last: 20 },
+        { last: 2 ** 50 },
+        { seq: 119_999 },
+        { hash: "00" },
+        { bytes: known["bytes"]!.map((byte) => -byte) },
+        { bytes: [] },
+        { seqs: [] }
+      ]
+      for (const lie of lies) {
+        const json = Buffer.from(JSON.stringify({ ...known, ...lie }))
+        const prefix = Buffer.from(index.subarray(0, 8))
+        prefix.writeUInt32LE(crc32(json), 4)
+        disk.files.set(`${PATH}.index`, Buffer.concat([prefix, json]))
+        yield* withJournal(disk, quick, (journal) =>
+          Effect.gen(function*() {
+            assert.strictEqual((yield* journal.head).seq, 120_000)
+            assert.strictEqual((yield* Stream.runCollect(journal.read({ from: 119_990 }))).length, 11)
+          }))
+        assert.deepStrictEqual(disk.files.get(`${PATH}.index`), index, JSON.stringify(lie).slice(0, 40))
+      }
     }))
 
-  it.effect("lets whoever reads save snapshots", () =>
+  it.effect("leads to a log whose last segment holds nothing yet", () =>
     Effect.gen(function*() {
-      const disk = yield* longLog
-      yield* withJournal(disk, quick, ({ snapshot }) =>
-        Effect.gen(function*() {
-          yield* snapshot.save("stock", 1, 40_000, Uint8Array.of(4))
-          yield* snapshot.save("stock", 1, 7, Uint8Array.of(1))
-          assert.deepStrictEqual(yield* snapshot.positions("stock", 1), [7, 40_000])
-          assert.deepStrictEqual(yield* snapshot.at("stock", 1, 7), { seq: 7, bytes: Uint8Array.of(1) })
-          assert.strictEqual(yield* snapshot.at("stock", 1, 8), null)
-        }))
+      const disk = yield* logOf(1)
+      const last = `${PATH}.seg-000004`
+      const bytes = disk.files.get(last)!
+      disk.files.set(last, bytes.slice(0, 20 + Buffer.from(bytes).readUInt32LE(12)))
+      for (let look = 0; look < 2; look++) {
+        yield* withJournal(disk, quick, (journal) =>
+          Effect.map(journal.head, ({ seq }) =>
+            assert.strictEqual(seq, 90_000)))
+      }
+      disk.files.set(last, bytes)
+      yield* withJournal(disk, quick, (journal) =>
+        Effect.map(journal.head, ({ seq }) =>
+          assert.strictEqual(seq, 120_000)))
     }))
 })

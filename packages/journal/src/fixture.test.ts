@@ -1,7 +1,7 @@
 /**
- * A log of the first version: every later one opens it, reads it and goes on with it.
+ * A log of the first version, in one file and in three: every later version opens it, reads it and goes on with it.
  *
- * The file is never written again. When the toy's events change, `codec` gets their past; when the format changes, its
+ * The files are never written again. When the toy's events change, `codec` gets their past; when the format changes, its
  * reader stays.
  *
  * @since 0.1.0
@@ -16,8 +16,12 @@ import { file } from "./open.ts"
 import { codec, sold } from "./toy.ts"
 import { verify } from "./verify.ts"
 
-const FIXTURE = readFileSync(join(import.meta.dirname, "../fixtures/format-1.log"))
-const PATH = "/format-1.log"
+const FIXTURES = [
+  ["one file", ["format-1.log"]],
+  ["three segments", ["segments-1.log", "segments-1.log.seg-000002", "segments-1.log.seg-000003"]]
+] as const
+
+const bytesOf = (name: string) => readFileSync(join(import.meta.dirname, "../fixtures", name))
 
 const envelope = { version: 1, how: "observed" } as const
 
@@ -69,38 +73,45 @@ const EVENTS = [
 
 const HEAD = "7988b2e4324fb2a21ae5dbac46c54d90fef288fef82df4ac7b4a4e82b0bc9029"
 
-const disk = () => {
-  const disk = makeDisk()
-  disk.files.set(PATH, Uint8Array.from(FIXTURE))
-  return disk
-}
+for (const [what, names] of FIXTURES) {
+  const path = `/${names[0]}`
+  const disk = () => {
+    const disk = makeDisk()
+    for (const name of names) disk.files.set(`/${name}`, Uint8Array.from(bytesOf(name)))
+    return disk
+  }
 
-describe("a log of format 1", () => {
-  it("says so in its ninth byte, and in its header", () => {
-    assert.strictEqual(FIXTURE.subarray(0, 8).toString("hex"), "894a524e4c0d0a1a")
-    assert.strictEqual(FIXTURE.readUInt32LE(8), 1)
-    assert.match(FIXTURE.toString("latin1", 20), /^\{"format":1,"codec":"toy",/)
+  describe(`a log of format 1, in ${what}`, () => {
+    it("says so in the ninth byte, and in the header", () => {
+      names.forEach((name, i) => {
+        const bytes = bytesOf(name)
+        assert.strictEqual(bytes.subarray(0, 8).toString("hex"), "894a524e4c0d0a1a")
+        assert.strictEqual(bytes.readUInt32LE(8), 1)
+        const [header] = bytes.toString("latin1", 20).split("BTCH")
+        assert.include(header, `{"format":1,"codec":"toy","segment":${i + 1},"firstSeq":${[1, 2, 4][i]}`)
+      })
+    })
+
+    it.effect("is sound, and has the head that it had", () =>
+      Effect.gen(function*() {
+        const report = yield* Effect.provide(verify(path, codec, { head: HEAD }), disk().layer)
+        assert.deepInclude(report, { events: 4, batches: 3, continues: 4, damage: null, torn: null })
+        assert.deepStrictEqual(report.header.meta, { branch: "Bletchley" })
+      }))
+
+    it.effect("gives every event as it was written", () =>
+      Effect.gen(function*() {
+        const journal = yield* file(codec, { path, mode: "read" })
+        assert.deepStrictEqual(yield* Stream.runCollect(journal.read()), [...EVENTS])
+      }).pipe(Effect.scoped, Effect.provide(disk().layer)))
+
+    it.effect("is gone on with: positions, revisions and keys", () =>
+      Effect.gen(function*() {
+        const journal = yield* file(codec, { path, mode: "open", sync: "batch" })
+        assert.strictEqual((yield* journal.append([sold("till", 1)], { key: "returns" })).first, 2)
+        assert.strictEqual((yield* journal.append([sold("till", 1)], { expected: { till: 2 } })).first, 5)
+        const report = yield* verify(path, codec, { head: HEAD })
+        assert.deepStrictEqual([report.events, report.continues, report.damage], [5, 4, null])
+      }).pipe(Effect.scoped, Effect.provide(disk().layer)))
   })
-
-  it.effect("is sound, and has the head that it had", () =>
-    Effect.gen(function*() {
-      const report = yield* Effect.provide(verify(PATH, codec, { head: HEAD }), disk().layer)
-      assert.deepInclude(report, { events: 4, batches: 3, continues: 4, damage: null, torn: null })
-      assert.deepStrictEqual(report.header.meta, { branch: "Bletchley" })
-    }))
-
-  it.effect("gives every event as it was written", () =>
-    Effect.gen(function*() {
-      const journal = yield* file(codec, { path: PATH, mode: "read" })
-      assert.deepStrictEqual(yield* Stream.runCollect(journal.read()), [...EVENTS])
-    }).pipe(Effect.scoped, Effect.provide(disk().layer)))
-
-  it.effect("is gone on with: positions, revisions and keys", () =>
-    Effect.gen(function*() {
-      const journal = yield* file(codec, { path: PATH, mode: "open", sync: "batch" })
-      assert.strictEqual((yield* journal.append([sold("till", 1)], { key: "returns" })).first, 2)
-      assert.strictEqual((yield* journal.append([sold("till", 1)], { expected: { till: 2 } })).first, 5)
-      const report = yield* verify(PATH, codec, { head: HEAD })
-      assert.deepStrictEqual([report.events, report.continues, report.damage], [5, 4, null])
-    }).pipe(Effect.scoped, Effect.provide(disk().layer)))
-})
+}

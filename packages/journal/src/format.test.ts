@@ -12,7 +12,7 @@ import { makeDisk } from "./disk.ts"
 import { FrameCursor, readBatchHead } from "./frame.ts"
 import { file } from "./open.ts"
 import { decodersOf } from "./reader.ts"
-import { codec } from "./toy.ts"
+import { codec, sold } from "./toy.ts"
 
 const PATH = "/toy.log"
 
@@ -43,19 +43,18 @@ const text = (s: string) => [...Buffer.from(s)]
 
 const HEADER = "{\"format\":1,\"codec\":\"toy\",\"segment\":1,\"firstSeq\":1,\"meta\":{\"seed\":7}}"
 
+const headerOf = (json: string) => {
+  const magic = text("\u0000JRNL\r\n\u001a").with(0, 0x89)
+  return Buffer.from([...magic, ...u32(1), ...u32(json.length), ...u32(crc32(json)), ...text(json)])
+}
+
 const layoutOfSold = crc32("{_tag:\"Sold\",count:int,how:\"cash\"|\"card\",note?:string}")
 
 describe("format 1", () => {
   it.effect("is, byte by byte", () =>
     Effect.gen(function*() {
       const { bytes, head } = yield* small
-      const start = [
-        ...text("\u0000JRNL\r\n\u001a").with(0, 0x89),
-        ...u32(1),
-        ...u32(HEADER.length),
-        ...u32(crc32(HEADER))
-      ]
-      const header = Buffer.from([...start, ...text(HEADER)])
+      const header = headerOf(HEADER)
       const previous = createHash("sha256").update(header).digest()
       const payload = Buffer.from([
         [...text("BTCH")],
@@ -74,6 +73,30 @@ describe("format 1", () => {
       const expected = Buffer.concat([header, Buffer.from([...u32(payload.length), ...u32(crc32(payload))]), payload])
       assert.strictEqual(bytes.toString("hex"), expected.toString("hex"))
       assert.strictEqual(head.hash, createHash("sha256").update(previous).update(payload).digest("hex"))
+    }))
+
+  it.effect("goes on in a second segment with the same frames behind a header of its own, byte by byte", () =>
+    Effect.gen(function*() {
+      const batches = [[sold("till", 1)], [sold("till", 2)]]
+      const written = Effect.fnUntraced(function*(segmentBytes?: number) {
+        const disk = makeDisk()
+        const creating = file(codec, { path: PATH, mode: "create", sync: "never", meta: { seed: 7 }, segmentBytes })
+        yield* Effect.scoped(
+          Effect.flatMap(creating, ({ append }) => Effect.forEach(batches, (batch) => append(batch)))
+        )
+          .pipe(Effect.provide(disk.layer))
+        return [...disk.files.values()].map((bytes) => Buffer.from(bytes))
+      })
+      const [whole] = yield* written()
+      const [first, second] = yield* written(1)
+      const frames = whole!.subarray(headerOf(HEADER).length)
+      const length = 8 + frames.readUInt32LE(0)
+      assert.strictEqual(first!.toString("hex"), whole!.subarray(0, headerOf(HEADER).length + length).toString("hex"))
+      const before = createHash("sha256").update(headerOf(HEADER)).digest()
+      const previous = createHash("sha256").update(before).update(frames.subarray(8, length)).digest("hex")
+      const json = HEADER.replace("\"segment\":1,\"firstSeq\":1", `"segment":2,"firstSeq":2,"previous":"${previous}"`)
+      const expected = Buffer.concat([headerOf(json), frames.subarray(length)])
+      assert.strictEqual(second!.toString("hex"), expected.toString("hex"))
     }))
 
   const wrong: ReadonlyArray<readonly [string, (payload: Uint8Array) => Uint8Array, string]> = [

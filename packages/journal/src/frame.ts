@@ -316,8 +316,8 @@ const readTable = <A>(input: ByteReader, entry: () => A): ReadonlyArray<A> => {
   return entries
 }
 
-/** Reads `data`; `undefined` skips it. */
-type Decoder<E> = ((input: ByteReader) => E) | undefined
+/** Reads `data`; `undefined` skips it. @internal */
+export type Decoder<E> = ((input: ByteReader) => E) | undefined
 
 /**
  * Walks the events of one batch.
@@ -330,6 +330,8 @@ export class FrameCursor<E> {
   readonly head: BatchHead
   /** The position of the next event. */
   seq: number
+  /** The types, by index, of wanted events that were skipped for want of a decoder. */
+  readonly skipped = new Set<number>()
   private readonly input: ByteReader
   private readonly decoders: ReadonlyArray<Decoder<E>>
   private readonly revs: Array<number>
@@ -376,7 +378,9 @@ export class FrameCursor<E> {
     const rev = ++this.revs[stream]!
     const decode = decoders[type]
     this.seq++
-    if (decode === undefined || !wanted(seq, stream)) {
+    const isWanted = wanted(seq, stream)
+    if (decode === undefined || !isWanted) {
+      if (isWanted) this.skipped.add(type)
       input.at = end
       if (this.done) this.finish()
       return undefined

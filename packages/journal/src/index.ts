@@ -19,6 +19,7 @@ export {
   Damaged,
   JournalExists,
   JournalMissing,
+  LaterSegment,
   Locked,
   NoSuchBookmark,
   NotABookmark,
@@ -34,11 +35,13 @@ export {
   WriteFailed
 } from "./error.ts"
 export type { Journal, Recovered } from "./journal.ts"
-export { file, type FileOptions, memory, type Sync } from "./open.ts"
+export { file, type FileOptions, memory } from "./open.ts"
 export type { Past, Tagged } from "./packed.ts"
-export type { ReadOptions } from "./reader.ts"
+export type { ReadOptions, Unknown } from "./reader.ts"
 export { type Loss, salvage, type Salvaged } from "./salvage.ts"
 export { layerFile, layerMemory, Service } from "./service.ts"
 export type { Snapshot, Snapshots } from "./snapshot.ts"
-export { type Report, verify } from "./verify.ts"
+export type { Sync } from "./store.ts"
+export type { Tail } from "./tail.ts"
+export { type Report, verify, type VerifyOptions } from "./verify.ts"
 export type { AppendOptions, Batch } from "./writer.ts"

@@ -22,11 +22,11 @@ type Open = Effect.Effect<Journal<Toy>, never, FileSystem | Scope.Scope>
 
 const meta = { scenario: "shop", seed: 7 }
 
-const inFile = (sync: "never" | "batch"): Open =>
+const inFile = (sync: "never" | "batch", segmentBytes?: number): Open =>
   Effect.gen(function*() {
     const fs = yield* FileSystem
     const directory = yield* fs.makeTempDirectoryScoped()
-    return yield* file(codec, { path: `${directory}/toy.log`, mode: "create", sync, meta })
+    return yield* file(codec, { path: `${directory}/toy.log`, mode: "create", sync, meta, segmentBytes })
   }).pipe(Effect.orDie)
 
 const all = (journal: Journal<Toy>) => Stream.runCollect(journal.read())
@@ -43,7 +43,8 @@ const bytes = (n: number) => Uint8Array.of(n, n)
 const LAYERS: ReadonlyArray<readonly [string, Open]> = [
   ["memory", memory(codec, { meta })],
   ["file, sync never", inFile("never")],
-  ["file, sync batch", inFile("batch")]
+  ["file, sync batch", inFile("batch")],
+  ["file, segments of few batches", inFile("never", 500)]
 ]
 
 for (const [name, open] of LAYERS) {

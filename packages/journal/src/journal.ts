@@ -11,21 +11,20 @@ import type { Codec } from "./codec.ts"
 import type { Appended, Envelope, Head, Header, NewEvent } from "./envelope.ts"
 import type { AppendError, BatchOpen, Closed, ReadError, ReadOnly } from "./error.ts"
 import { headOf, revisionOf } from "./log.ts"
-import { readFrom, type ReadOptions } from "./reader.ts"
+import { readFrom, type ReadOptions, type Unknown } from "./reader.ts"
 import { close, type Session } from "./session.ts"
 import { type Snapshots, snapshotsOf } from "./snapshot.ts"
+import type { Tail } from "./tail.ts"
 import { type AppendOptions, appendTo, type Batch, batchOf } from "./writer.ts"
 
 /**
- * What opening found behind the last valid batch: `bytes` from `byte` on that a crash left. Opening for writing cut
- * them off and kept them in the file `kept`; opening for reading ignores them (`kept` is `null`).
+ * What opening found behind the last valid batch: the tail that a crash left. Opening for writing cut it off and kept it
+ * in the file `kept`; opening for reading ignores it (`kept` is `null`).
  *
  * @category models
  * @since 0.1.0
  */
-export interface Recovered {
-  readonly byte: number
-  readonly bytes: number
+export interface Recovered extends Tail {
   readonly kept: string | null
 }
 
@@ -42,6 +41,7 @@ export interface Recovered {
  *   was opened for reading it fails with `Damaged` after the last event before the damage.
  * - `follow` streams what is committed from position `from` (1 when not given) and then what gets committed, without a
  *   gap and without a duplicate, until the journal closes. Opened for reading, it ends with the log.
+ * - Both take `unknown`, which says what becomes of events that the codec does not know.
  * - `snapshot` keeps folds of the log beside it, `bookmarks` names of its positions.
  *
  * @category models
@@ -58,7 +58,10 @@ export interface Journal<E> {
   ) => Effect.Effect<Appended, AppendError>
   readonly batch: Effect.Effect<Batch<E>, BatchOpen | ReadOnly | Closed, Scope.Scope>
   readonly read: (options?: ReadOptions) => Stream<Envelope<E>, ReadError>
-  readonly follow: (from?: number) => Stream<Envelope<E>, ReadError>
+  readonly follow: (
+    from?: number,
+    options?: { readonly unknown?: Unknown | undefined }
+  ) => Stream<Envelope<E>, ReadError>
   readonly snapshot: Snapshots
   readonly bookmarks: Bookmarks
 }
@@ -77,7 +80,7 @@ export const journalOf = <E>(
     append: appendTo(session, codec),
     batch: batchOf(session, codec),
     read: (options = {}) => readFrom(session, codec, options, false),
-    follow: (from = 1) => readFrom(session, codec, { from }, true),
+    follow: (from = 1, { unknown } = {}) => readFrom(session, codec, { from, unknown }, true),
     snapshot: snapshotsOf(session),
     bookmarks: bookmarksOf(session)
   })

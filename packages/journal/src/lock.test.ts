@@ -14,10 +14,12 @@ import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
+import { eventAt } from "./crash/shop.ts"
 import { type Disk, makeDisk } from "./disk.ts"
 import { lock } from "./lock.ts"
 import { file, openOrCreate } from "./open.ts"
 import { type Owner, ownerText, parseOwner, Processes } from "./owner.ts"
+import { laterSegments } from "./segments.ts"
 import { codec, someEvents } from "./toy.ts"
 import { verify } from "./verify.ts"
 
@@ -170,9 +172,9 @@ describe("a lock", () => {
     ))
 })
 
-describe("two processes", () => {
-  const program = join(import.meta.dirname, "crash/writer.ts")
+const program = join(import.meta.dirname, "crash/writer.ts")
 
+describe("two processes", () => {
   it.effect("are told apart; a reader reads meanwhile; after kill -9 the lock is taken over", () =>
     Effect.gen(function*() {
       const fs = yield* FileSystem
@@ -195,7 +197,35 @@ describe("two processes", () => {
         assert.strictEqual((yield* journal.append(someEvents(1))).first, last + 1)
         assert.deepStrictEqual(parseOwner(yield* fs.readLink(`${path}.lock`))?.pid, process.pid)
       }))
-      assert.deepStrictEqual(yield* fs.readDirectory(join(path, "..")), ["two.log"])
+      const left = yield* fs.readDirectory(join(path, ".."))
+      assert.deepStrictEqual(left.filter((name) => !name.startsWith("two.log.seg-")), ["two.log"])
+    }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
+})
+
+describe("a reader of a log that another process writes", () => {
+  it.effect("finds it sound at any time, while it gets one segment after another", () =>
+    Effect.gen(function*() {
+      const fs = yield* FileSystem
+      const path = join(yield* fs.makeTempDirectoryScoped(), "growing.log")
+      const child = spawn(process.execPath, [program, path], { stdio: ["ignore", "pipe", "inherit"] })
+      yield* Effect.addFinalizer(() => Effect.sync(() => void child.kill("SIGKILL")))
+      yield* Effect.promise(() => linesUntil(child.stdout, 2))
+      let before = 0
+      let later = 0
+      for (let looks = 0; looks < 10 || later < 5; looks++) {
+        const journal = yield* file(codec, { path, mode: "read" })
+        const seen = yield* Stream.runCollect(journal.read())
+        assert.deepStrictEqual(
+          seen.map(({ data, seq }) => [seq, data]),
+          seen.map((_, i) => [i + 1, eventAt(i + 1).data])
+        )
+        assert.isAtLeast(seen.length, before)
+        assert.deepStrictEqual(yield* Stream.runCollect(journal.follow(seen.length)), seen.slice(-1))
+        const { damage, events } = yield* verify(path, codec)
+        assert.isNull(damage)
+        before = events
+        later = (yield* laterSegments(fs, path)).length
+      }
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
 })
 

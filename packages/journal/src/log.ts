@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { Appended, Head } from "./envelope.ts"
+import type { Appended, Head, Header } from "./envelope.ts"
 import { type BatchHead, chain, FRAME_PREFIX } from "./frame.ts"
 import type { FileStart } from "./header.ts"
 
@@ -18,7 +18,7 @@ export interface Log {
   seq: number
   hash: Uint8Array
   batches: number
-  /** Bytes of the committed log: where the next frame goes. */
+  /** Bytes of the committed log, over all its segments: where the next frame goes. */
   end: number
   /** Where the last frame begins; the end of the header when there is none. */
   last: number
@@ -61,6 +61,12 @@ export const misfit = (log: Log, head: BatchHead): string | null => {
     events += count
   }
   return events === head.count && events > 0 ? null : `a batch of ${head.count} events has ${events} in its streams`
+}
+
+/** Why a segment with this header is not the next one of the log; `null` when it is. @internal */
+export const misplaced = (log: Log, { firstSeq, previous }: Header): string | null => {
+  if (firstSeq !== log.seq + 1) return `the segment begins with event #${firstSeq}`
+  return previous === hex(log.hash) ? null : "the segment continues another log (the hash chain is broken)"
 }
 
 /** Makes a batch that fits the last one of the log. @internal */

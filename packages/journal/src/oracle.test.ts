@@ -1,5 +1,6 @@
 /**
- * Any sequence of appends, failures, crashes, recoveries and readings, against an array in memory that cannot fail.
+ * Any sequence of appends, failures, crashes, recoveries and readings, in segments of any size, against an array in memory
+ * that cannot fail.
  *
  * @since 0.1.0
  */
@@ -17,6 +18,7 @@ import type { ReadError } from "./error.ts"
 import type { Journal } from "./journal.ts"
 import { file, openOrCreate } from "./open.ts"
 import { type Owner, ownerText, Processes } from "./owner.ts"
+import { segmentPath } from "./segments.ts"
 import { codec, sold, type Toy } from "./toy.ts"
 import { verify } from "./verify.ts"
 
@@ -53,6 +55,8 @@ const KINDS: ReadonlyArray<Step["do"]> = [
 ]
 const STREAMS = ["a", "b", "c"]
 const count = fc.integer({ min: 1, max: 5 })
+/** From a segment for each batch to one for all of them. */
+const segmentSize = fc.constantFrom(1, 300, 500, 1 << 20)
 const counts = fc.array(count, { minLength: 1, maxLength: 4 })
 const position = fc.integer({ min: 0, max: 60 })
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -111,9 +115,18 @@ const shape = ({ data, stream }: Envelope<Toy>) => [stream, data._tag === "Sold"
 class World {
   readonly disk: Disk = makeDisk()
   readonly oracle: Oracle = { events: [], limbo: [], keys: new Map() }
+  private readonly segmentBytes: number
   private now: Incarnation | null = null
   private pids = 0
   private made = 0
+
+  constructor(segmentBytes: number) {
+    this.segmentBytes = segmentBytes
+  }
+
+  private get opening() {
+    return openOrCreate(codec, { path: PATH, sync: "batch", segmentBytes: this.segmentBytes })
+  }
 
   private as<A, X>(self: Owner, effect: Effect.Effect<A, X, FileSystem>): Effect.Effect<A, X> {
     const runs = (owner: Owner) => [self, this.now?.self].some((one) => one && ownerText(one) === ownerText(owner))
@@ -131,8 +144,7 @@ class World {
     const self = this.owner()
     return Effect.gen({ self: this }, function*() {
       const scope = yield* Scope.make()
-      const opening = Scope.provide(openOrCreate(codec, { path: PATH, sync: "batch" }), scope)
-      const journal = yield* this.as(self, opening)
+      const journal = yield* this.as(self, Scope.provide(this.opening, scope))
       this.now = { self, scope, journal, followers: [] }
       this.oracle.events.push(...yield* this.fromLimbo(journal))
       this.oracle.limbo = []
@@ -235,7 +247,7 @@ class World {
           return yield* this.as(this.owner(), Effect.scoped(Effect.flatMap(reader, compare)))
         }
         case "write elsewhere": {
-          const other = Effect.scoped(openOrCreate(codec, { path: PATH, sync: "batch" }))
+          const other = Effect.scoped(this.opening)
           return assert.strictEqual((yield* Effect.flip(this.as(this.owner(), other)))._tag, "Locked")
         }
         case "close": {
@@ -254,7 +266,7 @@ class World {
         case "kill": {
           // It gets as far as the disk has space, and is dead before it can cut anything off.
           this.disk.space = step.written
-          this.disk.broken.add("truncate")
+          this.disk.broken.add("truncate").add("remove")
           const added = this.some(step.count)
           const exit = yield* Effect.exit(journal.append(added.map(([stream, n]) => sold(stream, n))))
           if (Exit.isSuccess(exit)) {
@@ -265,11 +277,23 @@ class World {
         }
         case "lose power": {
           this.disk.losePower()
-          this.disk.files.set(PATH, Buffer.concat([this.disk.files.get(PATH)!, step.junk]))
+          const last = this.lastFile
+          this.disk.files.set(last, Buffer.concat([this.disk.files.get(last)!, step.junk]))
           return yield* this.die(followers)
         }
       }
     })
+  }
+
+  get rollOvers(): number {
+    return this.disk.done.filter((line) => line.startsWith("rename") && line.includes(".seg-")).length
+  }
+
+  private get lastFile(): string {
+    const { files } = this.disk
+    let segment = 1
+    while (files.has(segmentPath(PATH, segment + 1))) segment++
+    return segmentPath(PATH, segment)
   }
 
   /** Nothing is closed and nothing released: the lock stays. */
@@ -285,17 +309,23 @@ describe("a journal", () => {
   it("is what an array would be, whatever happens to it", () => {
     const done: Record<string, number> = {}
     return fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 30, size: "max" }), (steps) =>
-        Effect.gen(function*() {
-          const world = new World()
-          for (const step of [...steps, { do: "close" as const }]) {
-            done[step.do] = (done[step.do] ?? 0) + 1
-            yield* world.run(step)
-          }
-        }).pipe(Effect.runPromise)),
+      fc.asyncProperty(
+        fc.array(step, { maxLength: 30, size: "max" }),
+        segmentSize,
+        (steps, segmentBytes) =>
+          Effect.gen(function*() {
+            const world = new World(segmentBytes)
+            for (const step of [...steps, { do: "close" as const }]) {
+              done[step.do] = (done[step.do] ?? 0) + 1
+              yield* world.run(step)
+            }
+            done["roll-overs"] = (done["roll-overs"] ?? 0) + world.rollOvers
+          }).pipe(Effect.runPromise)
+      ),
       { numRuns: 300 }
     ).then(() => {
-      assert.hasAllKeys(done, [...KINDS])
+      assert.hasAllKeys(done, [...KINDS, "roll-overs"])
+      assert.isAbove(done["roll-overs"]!, 100)
       console.log(Object.entries(done).map(([what, times]) => `${what}: ${times}`).join(", "))
     })
   })

@@ -7,18 +7,19 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-import type { ByteReader } from "./bytes.ts"
 import type { Codec } from "./codec.ts"
 import type { Envelope } from "./envelope.ts"
-import { accessFailed, Closed, Damaged, type ReadError, Undecodable } from "./error.ts"
-import { type BatchHead, chain, FrameCursor, readBatchHead } from "./frame.ts"
+import { Closed, Damaged, type ReadError, Undecodable } from "./error.ts"
+import { type BatchHead, chain, type Decoder, FrameCursor, readBatchHead } from "./frame.ts"
 import { endAfter, frameBefore } from "./log.ts"
-import { type Frame, readFrames } from "./scan.ts"
+import { type Fault, type Frame, readFrames } from "./scan.ts"
 import { nextCommit, type Session, whileOpen } from "./session.ts"
+import { placeOf, type Store } from "./store.ts"
 
 /**
  * Which events to read: those at positions `from` … `to`, both inclusive (all when not given), or after `after`, which
- * is what a reader that has applied everything up to it asks for; and of one `stream` only.
+ * is what a reader that has applied everything up to it asks for; and of one `stream` only. `unknown` says what becomes
+ * of events that the codec does not know.
  *
  * @category models
  * @since 0.1.0
@@ -28,7 +29,18 @@ export interface ReadOptions {
   readonly after?: number | undefined
   readonly to?: number | undefined
   readonly stream?: string | undefined
+  readonly unknown?: Unknown | undefined
 }
+
+/**
+ * What becomes of an event whose type, version or layout the codec does not know: it fails the reading with
+ * `Undecodable` (`fail`, when nothing else is said), it is left out (`ignore`), or left out with one warning for each
+ * such type (`warn`). The positions of the others stay what they are, so that there are gaps between them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Unknown = "fail" | "warn" | "ignore"
 
 /** Events that are decoded at a time: what a reader holds besides a window of the file. */
 const CHUNK = 4096
@@ -51,7 +63,10 @@ class Reader<E> {
   private readonly from: number
   private readonly to: number
   private readonly stream: string | undefined
+  private readonly unknown: Unknown
   private readonly follow: boolean
+  /** What was said of types that the codec does not know. */
+  private readonly warned = new Set<string>()
   /** The byte of the next frame to load. */
   private at: number
   /** The position that comes next, wanted or not: a gap is an error. */
@@ -69,6 +84,7 @@ class Reader<E> {
     this.from = Math.max(options.from ?? 1, (options.after ?? 0) + 1)
     this.to = options.to ?? Infinity
     this.stream = options.stream
+    this.unknown = options.unknown ?? "fail"
     this.follow = follow
     const { byte, first } = frameBefore(session.log, this.from)
     this.at = byte
@@ -85,9 +101,12 @@ class Reader<E> {
         const cursor = this.cursor
         // What was read before a fault comes first; the next step ends with the fault.
         const events = cursor.fault === null ? this.take(cursor) : []
-        if (events.length > 0) return Effect.succeed(events as unknown as Chunk<E>)
+        const warnings = this.unknown === "warn" ? this.newWarnings(cursor) : []
+        if (events.length > 0) return Effect.as(warn(warnings), events as unknown as Chunk<E>)
+        if (warnings.length > 0) return Effect.andThen(warn(warnings), this.pull)
         if (cursor.fault !== null) {
-          return Effect.fail(new Undecodable({ path, byte: this.frameAt, seq: this.expected, reason: cursor.fault }))
+          const place = placeOf(this.session.store, this.frameAt)
+          return Effect.fail(new Undecodable({ ...place, seq: this.expected, reason: cursor.fault }))
         }
         this.cursor = null
       } else if (this.expected > this.to) {
@@ -118,6 +137,14 @@ class Reader<E> {
     return events
   }
 
+  /** What there is to say of the types that were left out, and was not said before. */
+  private newWarnings({ head, skipped }: FrameCursor<E>): ReadonlyArray<string> {
+    const { codec, session: { store: { path } }, warned } = this
+    const reasons = [...skipped].map((type) => `${path}: events left out: ${codec.decoder(head.types[type]!)}`)
+    skipped.clear()
+    return reasons.filter((reason) => !warned.has(reason) && warned.add(reason))
+  }
+
   private enter({ at, payload }: Frame): Damaged | null {
     const head = readBatchHead(payload)
     if (typeof head === "string") return this.damaged(at, head)
@@ -128,24 +155,20 @@ class Reader<E> {
     if (passed) return null
     const { from, to } = this
     this.wanted = (seq, index) => seq >= from && seq <= to && (stream < 0 || index === stream)
-    this.cursor = new FrameCursor(payload, head, decodersOf(this.codec, head))
+    this.cursor = new FrameCursor(payload, head, decodersOf(this.codec, head, this.unknown))
     this.frameAt = at
     return null
   }
 
-  private damaged(byte: number, reason: string): Damaged {
-    return new Damaged({ path: this.session.store.path, byte, seq: this.expected, reason })
+  private damaged(at: number, reason: string): Damaged {
+    return damaged(this.session.store, { at, seq: this.expected, reason })
   }
 
   private load(): Pull.Pull<Chunk<E>, ReadError> {
     const { session } = this
     return Effect.matchEffect(whileOpen(session, () => readFrames(session.store, this.at, this.end)), {
       onFailure: (error): Pull.Pull<Chunk<E>, ReadError> =>
-        error._tag !== "Closed"
-          ? Effect.fail(accessFailed(session.store.path, "read")(error))
-          : this.follow
-          ? Cause.done()
-          : Effect.fail(error),
+        error._tag === "Closed" && this.follow ? Cause.done() : Effect.fail(error),
       onSuccess: ({ fault, frames, next }) => {
         // Sound frames before the fault are read first; the next load finds the fault again.
         if (fault !== null && frames.length === 0) return Effect.fail(this.damaged(fault.at, fault.reason))
@@ -164,11 +187,30 @@ class Reader<E> {
   }
 }
 
-/** A type that the codec cannot read is a fault of the first wanted event of that type, not of the batch. @internal */
-export const decodersOf = <E>(codec: Codec<E>, head: BatchHead): ReadonlyArray<(input: ByteReader) => E> =>
+/** What is wrong at a byte of the log, by its file. @internal */
+export const damaged = (store: Store, { at, reason, seq }: Fault & { readonly seq: number }): Damaged => {
+  const { byte, path } = placeOf(store, at)
+  return new Damaged({ path, byte, seq, reason })
+}
+
+const warn = (warnings: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.forEach(warnings, (warning) => Effect.logWarning(warning), { discard: true })
+
+/**
+ * A type that the codec cannot read is a fault of the first wanted event of that type, not of the batch; or its events
+ * are skipped.
+ *
+ * @internal
+ */
+export const decodersOf = <E>(
+  codec: Codec<E>,
+  head: BatchHead,
+  unknown: Unknown = "fail"
+): ReadonlyArray<Decoder<E>> =>
   head.types.map((type) => {
     const decoder = codec.decoder(type)
-    return typeof decoder === "string" ? (input) => input.fail(decoder) as E : decoder
+    if (typeof decoder !== "string") return decoder
+    return unknown === "fail" ? (input) => input.fail(decoder) as E : undefined
   })
 
 /**
@@ -186,16 +228,12 @@ export const hashAt = Effect.fnUntraced(function*(
   const end = endAfter(log, seq)
   for (let at = frameBefore(log, seq).byte; at < end;) {
     const from = at
-    const { fault, frames, next } = yield* Effect.catchTag(
-      whileOpen(session, () => readFrames(store, from, end)),
-      "PlatformError",
-      (error) => Effect.fail(accessFailed(store.path, "read")(error))
-    )
+    const { fault, frames, next } = yield* whileOpen(session, () => readFrames(store, from, end))
     for (const { payload } of frames) {
       const head = readBatchHead(payload)
       if (typeof head !== "string" && head.first + head.count > seq) return chain(head.previous, payload)
     }
-    if (fault !== null) return yield* new Damaged({ path: store.path, byte: fault.at, seq, reason: fault.reason })
+    if (fault !== null) return yield* damaged(store, { ...fault, seq })
     at = next
   }
   return log.hash

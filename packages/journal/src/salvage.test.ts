@@ -69,7 +69,8 @@ describe("salvage", () => {
     Effect.gen(function*() {
       const damaged = bytes.with(ends[1]! + 70, bytes[ends[1]! + 70]! ^ 1)
       const { found, lost } = yield* salvaged(damaged)
-      assert.deepStrictEqual(lost, [{ byte: ends[1]!, first: 4, count: 3, reason: "the batch's checksum is wrong" }])
+      const reason = "the batch's checksum is wrong"
+      assert.deepStrictEqual(lost, [{ segment: PATH, byte: ends[1]!, first: 4, count: 3, reason }])
       assert.deepStrictEqual(counts(found), [1, 2, 3, 7, 8, 9, 10, 11, 12])
       assert.deepStrictEqual(found.map(({ seq }) => seq), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
       assert.deepStrictEqual(found[3]!.data, { _tag: "Audited", counts: [4, 3] })
@@ -113,7 +114,8 @@ describe("salvage", () => {
         Effect.provide(other.layer)
       )
       const spliced = yield* salvaged(Buffer.concat([other.files.get(PATH)!, bytes.slice(ends[0])]))
-      assert.deepStrictEqual(spliced.lost, [{ byte: ends[0]!, first: 1, count: 0, reason: "the hash chain is broken" }])
+      const reason = "the hash chain is broken"
+      assert.deepStrictEqual(spliced.lost, [{ segment: PATH, byte: ends[0]!, first: 1, count: 0, reason }])
       assert.strictEqual(spliced.events, 12)
     }))
 })

@@ -8,25 +8,25 @@
  */
 import * as Effect from "effect/Effect"
 import { FileSystem } from "effect/FileSystem"
-import type { PlatformError } from "effect/PlatformError"
 import type { Codec } from "./codec.ts"
 import type { Envelope, Head, NewEvent } from "./envelope.ts"
-import { accessFailed, type AppendError, CodecMismatch, type OpenError } from "./error.ts"
+import type { AccessFailed, AppendError, OpenError } from "./error.ts"
 import { type BatchHead, chain, FrameCursor, readBatchHead } from "./frame.ts"
-import { type FileStart, readHeader } from "./header.ts"
-import { file, openFile } from "./open.ts"
+import { file } from "./open.ts"
 import { decodersOf } from "./reader.ts"
-import { type Frame, nextSound, readFrames } from "./scan.ts"
-import { fileStore, type Store } from "./store.ts"
+import { type Fault, type Frame, nextSound, readFrames } from "./scan.ts"
+import { openRemains } from "./segments.ts"
+import { placeOf, type Store } from "./store.ts"
 
 /**
- * What cannot be read: `count` events from position `first` on, which are missed at `byte`; `null` when nothing behind
- * them tells how many there were, 0 when only the hash chain is broken there.
+ * What cannot be read: `count` events from position `first` on, which are missed at `byte` of the file `segment`; `null`
+ * when nothing behind them tells how many there were, 0 when only the hash chain is broken there.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Loss {
+  readonly segment: string
   readonly byte: number
   readonly first: number
   readonly count: number | null
@@ -42,7 +42,8 @@ export interface Salvaged {
 
 /**
  * Writes what can be read of the log `from` to a new log `to`, with the same header. At every loss stands the event that
- * `note` makes of it, at the time of the event before. A sound log gives the same bytes.
+ * `note` makes of it, at the time of the event before. A sound log gives one of the same head, and of the same bytes when
+ * it is of segments of the same size.
  *
  * @category constructors
  * @since 0.1.0
@@ -55,21 +56,20 @@ export const salvage = Effect.fn("journal.salvage")(
   }): Effect.fn.Return<Salvaged, OpenError | AppendError, FileSystem> {
     const fs = yield* FileSystem
     return yield* Effect.gen(function*() {
-      const store = fileStore(fs, from, yield* openFile(fs, from, "r"), "never")
-      const size = yield* store.size
-      const start = yield* readHeader(store, size)
-      const { codec: found, meta } = start.header
-      if (found !== codec.name) return yield* new CodecMismatch({ path: from, found, expected: codec.name })
-      const journal = yield* file(codec, { path: to, mode: "create", sync: "batch", meta })
+      const { header, size, store } = yield* openRemains(fs, from, codec.name)
+      const journal = yield* file(codec, { path: to, mode: "create", sync: "batch", meta: header.meta })
       const places = new Places()
       const lost: Array<Loss> = []
       let events = 0
       let t = 0
       const write = Effect.fnUntraced(function*(piece: Piece<E>) {
         const { seq } = yield* journal.head
-        if (piece.loss !== null) {
-          lost.push(piece.loss)
-          yield* journal.append([note(piece.loss, t)])
+        if (piece.gap !== null) {
+          const { at, ...gap } = piece.gap
+          const { byte, path } = placeOf(store, at)
+          const loss = { segment: path, byte, ...gap }
+          lost.push(loss)
+          yield* journal.append([note(loss, t)])
           return
         }
         places.put(piece.events[0]!.seq, piece.events.length, seq + 1)
@@ -77,19 +77,16 @@ export const salvage = Effect.fn("journal.salvage")(
         events += piece.events.length
         t = piece.events.at(-1)!.t
       })
-      yield* pieces(store, start, size, codec, write)
+      yield* pieces(store, size, codec, write)
       return { events, head: yield* journal.head, lost }
-    }).pipe(
-      Effect.scoped,
-      Effect.catchTag("PlatformError", (error) => Effect.fail(accessFailed(from, "read")(error)))
-    )
+    }).pipe(Effect.scoped)
   }
 )
 
-/** Events of one batch that follow each other, or a loss. */
+/** Events of one batch that follow each other, or a loss at a byte of the log. */
 type Piece<E> =
-  | { readonly loss: null; readonly events: ReadonlyArray<Envelope<E>>; readonly key: string | undefined }
-  | { readonly loss: Loss }
+  | { readonly gap: null; readonly events: ReadonlyArray<Envelope<E>>; readonly key: string | undefined }
+  | { readonly gap: Omit<Loss, "segment" | "byte"> & { readonly at: number } }
 
 /** Where events were and are: runs of them, ascending. */
 class Places {
@@ -117,57 +114,56 @@ class Places {
 /** Gives every batch that is whole, and every loss, in the order of the log. */
 const pieces = Effect.fnUntraced(function*<E, X>(
   store: Store,
-  start: FileStart,
   size: number,
   codec: Codec<E>,
   each: (piece: Piece<E>) => Effect.Effect<void, X>
-): Effect.fn.Return<void, X | PlatformError> {
+): Effect.fn.Return<void, X | AccessFailed> {
   /** The position that comes next, the hash before it where that is known, and why it may not come. */
-  const want: Wanted = { seq: 1, hash: start.hash, fault: null }
-  for (let at = start.bytes; at < size;) {
+  const [first] = store.segments
+  const want: Wanted = { seq: 1, hash: first!.fault === null ? first!.start!.hash : null, fault: null }
+  for (let at = 0; at < size;) {
     const { fault, frames, next } = yield* readFrames(store, at, size)
     for (const frame of frames) yield* Effect.forEach(within(frame, want, codec), each, { discard: true })
     at = next
     if (fault === null) continue
-    want.fault ??= { byte: fault.at, reason: fault.reason }
+    want.fault ??= fault
     at = (yield* nextSound(store, fault.at, size)) ?? size
   }
   if (want.fault !== null) {
-    const { byte, reason } = want.fault
-    yield* each({ loss: { byte, first: want.seq, count: null, reason } })
+    yield* each({ gap: { ...want.fault, first: want.seq, count: null } })
   }
 })
 
 interface Wanted {
   seq: number
   hash: Uint8Array | null
-  fault: { readonly byte: number; readonly reason: string } | null
+  fault: Fault | null
 }
 
 /** What a sound frame adds: a loss before it, its events, and a loss of those that cannot be decoded. */
 const within = <E>({ at, payload }: Frame, want: Wanted, codec: Codec<E>): ReadonlyArray<Piece<E>> => {
   const head = readBatchHead(payload)
   if (typeof head === "string") {
-    want.fault ??= { byte: at, reason: head }
+    want.fault ??= { at, reason: head }
     return []
   }
   // It was read before: a batch that is there twice.
   if (head.first < want.seq) return []
   const found: Array<Piece<E>> = []
-  const { byte, reason } = want.fault ?? { byte: at, reason: `the batch begins with event #${head.first}` }
+  const fault = want.fault ?? { at, reason: `the batch begins with event #${head.first}` }
   const broken = want.hash !== null && Buffer.compare(want.hash, head.previous) !== 0
   if (head.first > want.seq) {
-    found.push({ loss: { byte, first: want.seq, count: head.first - want.seq, reason } })
+    found.push({ gap: { ...fault, first: want.seq, count: head.first - want.seq } })
   } else if (broken) {
-    found.push({ loss: { byte: at, first: head.first, count: 0, reason: "the hash chain is broken" } })
+    found.push({ gap: { at, first: head.first, count: 0, reason: "the hash chain is broken" } })
   }
-  const { events, fault } = decoded(payload, head, codec)
+  const { events, reason } = decoded(payload, head, codec)
   const end = head.first + head.count
-  const whole = fault === null
-  if (events.length > 0) found.push({ loss: null, events, key: whole ? head.key ?? undefined : undefined })
+  const whole = reason === null
+  if (events.length > 0) found.push({ gap: null, events, key: whole ? head.key ?? undefined : undefined })
   if (!whole) {
     const first = head.first + events.length
-    found.push({ loss: { byte: at, first, count: end - first, reason: fault } })
+    found.push({ gap: { at, first, count: end - first, reason } })
   }
   want.seq = end
   want.hash = chain(head.previous, payload)
@@ -181,8 +177,8 @@ const decoded = <E>(payload: Uint8Array, head: BatchHead, codec: Codec<E>) => {
   const events: Array<Envelope<E>> = []
   while (!cursor.done) {
     const event = cursor.next(() => true)
-    if (cursor.fault !== null) return { events, fault: cursor.fault }
+    if (cursor.fault !== null) return { events, reason: cursor.fault }
     if (event !== undefined) events.push(event)
   }
-  return { events, fault: null }
+  return { events, reason: null }
 }

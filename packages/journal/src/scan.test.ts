@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { LARGEST_PAYLOAD } from "./frame.ts"
+import { memoryMedium } from "./medium.ts"
 import { nextSound, readFrames } from "./scan.ts"
-import { memoryStore, type Store } from "./store.ts"
+import { memorySidecar } from "./sidecar.ts"
+import type { Store } from "./store.ts"
 
 /** A store of a gigabyte that says at every byte that the next frame is `length` bytes long, and what was asked of it. */
 const hostile = (length: number): { readonly store: Store; readonly asked: Array<number> } => {
@@ -16,7 +18,12 @@ const hostile = (length: number): { readonly store: Store; readonly asked: Array
       asked.push(wanted)
       return bytes.subarray(0, Math.min(wanted, 64))
     })
-  return { store: { ...memoryStore("hostile"), read }, asked }
+  const medium = { ...memoryMedium("hostile"), read }
+  const segments = [{ medium, base: 0, frames: 0, start: null, fault: null }]
+  return {
+    store: { path: "hostile", segments, sidecar: memorySidecar("hostile"), sync: "never", rollOver: null },
+    asked
+  }
 }
 
 describe("a length that a file claims", () => {

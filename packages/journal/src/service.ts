@@ -10,7 +10,8 @@ import type { Json } from "effect/Schema"
 import type { Codec } from "./codec.ts"
 import type { OpenError } from "./error.ts"
 import type { Journal } from "./journal.ts"
-import { memory, openOrCreate, type Sync } from "./open.ts"
+import { memory, openOrCreate } from "./open.ts"
+import type { Sync } from "./store.ts"
 
 /**
  * A service class for the journal of one application:
@@ -36,7 +37,8 @@ export const layerMemory = <Self, E>(
 ): Layer.Layer<Self> => Layer.effect(tag, memory(codec, options))
 
 /**
- * The journal in the file at `path`, opened for writing; when there is none it is created with `meta`.
+ * The journal in the file at `path`, opened for writing; when there is none it is created with `meta`. Where it becomes
+ * larger than `segmentBytes` (256 MiB when not given) it goes on in another file.
  *
  * @category layers
  * @since 0.1.0
@@ -44,5 +46,10 @@ export const layerMemory = <Self, E>(
 export const layerFile = <Self, E>(
   tag: Context.Key<Self, Journal<E>>,
   codec: Codec<E>,
-  options: { readonly path: string; readonly sync: Sync; readonly meta?: Json | undefined }
+  options: {
+    readonly path: string
+    readonly sync: Sync
+    readonly meta?: Json | undefined
+    readonly segmentBytes?: number | undefined
+  }
 ): Layer.Layer<Self, OpenError, FileSystem> => Layer.effect(tag, openOrCreate(codec, options))

@@ -9,7 +9,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Semaphore from "effect/Semaphore"
 import { Closed, type Damaged } from "./error.ts"
 import type { Log } from "./log.ts"
-import type { Store } from "./store.ts"
+import { type Store, truncateBytes } from "./store.ts"
 
 /** As many as will ever read at once. */
 const READERS = 1 << 30
@@ -77,7 +77,7 @@ export const whileOpen = <A, X>(session: Session, read: () => Effect.Effect<A, X
 export const cutLeftovers = (session: Session): Effect.Effect<void, PlatformError> =>
   Effect.suspend(() =>
     !session.leftovers ? Effect.void : Effect.andThen(
-      session.store.truncate(session.log.end),
+      truncateBytes(session.store, session.log.end),
       Effect.sync(() => void (session.leftovers = false))
     )
   )

@@ -1,177 +1,117 @@
 /**
- * Where the bytes of a log are kept. The memory and the file log differ in this, and in nothing else.
+ * Where the bytes of a log are kept: its segments, which are addressed as one sequence.
+ *
+ * A byte of the log is a byte of one segment: the files count from its `base`. Nothing of a log lies across two
+ * segments, and a segment is written only while it is the last.
  *
  * @since 0.1.0
  */
-import * as ByteSize from "effect/ByteSize"
 import * as Effect from "effect/Effect"
-import type { File, FileSystem } from "effect/FileSystem"
-import { type PlatformError, systemError } from "effect/PlatformError"
-import { basename, dirname, join } from "node:path"
+import type { PlatformError } from "effect/PlatformError"
+import { type AccessFailed, accessFailed } from "./error.ts"
+import type { FileStart } from "./header.ts"
+import type { Medium } from "./medium.ts"
+import type { Sidecar } from "./sidecar.ts"
 
 /**
- * A sequence of bytes that grows at its end, with sidecars: small byte strings by name, which are nobody's truth.
+ * When an append returns: once the operating system has it (`never`: it outlives the process, not a power loss) or once
+ * the disk has it (`batch`).
  *
- * `write` puts bytes at a position and is not to be trusted to have written nothing when it fails. `read` gives fewer
- * bytes than asked for only at the end, and bytes that the caller must not change.
+ * @category models
+ * @since 0.1.0
+ */
+export type Sync = "never" | "batch"
+
+/** @internal */
+export interface Segment {
+  readonly medium: Medium
+  /** Bytes of the log before it. */
+  readonly base: number
+  /** The byte of the log where its frames begin: behind its header, or at `base` when the header is not whole. */
+  readonly frames: number
+  /** Its header, `null` when that is not whole, which is then its fault. */
+  readonly start: FileStart | null
+  /** Why it cannot be the next segment of this log, as far as that is known without reading the log before it. */
+  readonly fault: SegmentFault | null
+}
+
+/**
+ * What is wrong with a header, at a byte of a file (which is another one, when that is missing). `torn` when it may be
+ * what a crash left.
  *
  * @internal
  */
+export interface SegmentFault {
+  readonly path: string
+  readonly byte: number
+  readonly reason: string
+  readonly torn: boolean
+}
+
+/** How a log gets another segment: when a batch would make the last one larger than `bytes`. @internal */
+export interface RollOver {
+  readonly bytes: number
+  /** Makes a file of a header: whole, on the disk, and under the name of the segment, or not at all. */
+  readonly begin: (segment: number, header: Uint8Array) => Effect.Effect<Medium, PlatformError>
+}
+
+/** Segments with sidecars; `rollOver` is `null` when there is no more than one, or none to be written. @internal */
 export interface Store {
   readonly path: string
-  readonly size: Effect.Effect<number, PlatformError>
-  readonly write: (at: number, bytes: Uint8Array) => Effect.Effect<void, PlatformError>
-  readonly sync: Effect.Effect<void, PlatformError>
-  readonly truncate: (size: number) => Effect.Effect<void, PlatformError>
-  readonly read: (at: number, length: number) => Effect.Effect<Uint8Array, PlatformError>
+  readonly segments: Array<Segment>
   readonly sidecar: Sidecar
+  readonly sync: Sync
+  readonly rollOver: RollOver | null
 }
 
-/** Byte strings beside a log. `write` replaces whole; `list` gives the names that begin with `prefix`. @internal */
-export interface Sidecar {
-  readonly write: (name: string, bytes: Uint8Array) => Effect.Effect<void, PlatformError>
-  readonly read: (name: string) => Effect.Effect<Uint8Array, PlatformError>
-  readonly list: (prefix: string) => Effect.Effect<ReadonlyArray<string>, PlatformError>
-  readonly remove: (name: string) => Effect.Effect<void, PlatformError>
-}
-
-const BLOCK = 1 << 20
-
-/** Bytes in memory: blocks of 1 MiB, of which only the first grows, so that a small log is small. @internal */
-export const memoryStore = (path: string): Store => {
-  const blocks: Array<Uint8Array> = [new Uint8Array(1024)]
-  let size = 0
-
-  const blockFor = (at: number, end: number): Uint8Array => {
-    const index = Math.floor(at / BLOCK)
-    const block = blocks[index] ?? (blocks[index] = new Uint8Array(BLOCK))
-    const needed = Math.min(end - index * BLOCK, BLOCK)
-    if (needed <= block.length) return block
-    const grown = new Uint8Array(Math.min(BLOCK, Math.max(needed, block.length * 2)))
-    grown.set(block)
-    return blocks[index] = grown
-  }
-
-  const write = (at: number, bytes: Uint8Array): void => {
-    for (let done = 0; done < bytes.length;) {
-      const block = blockFor(at + done, at + bytes.length)
-      const from = (at + done) % BLOCK
-      const part = bytes.subarray(done, done + BLOCK - from)
-      block.set(part, from)
-      done += part.length
-    }
-    size = at + bytes.length
-  }
-
-  const read = (at: number, wanted: number): Uint8Array => {
-    const length = Math.max(0, Math.min(wanted, size - at))
-    const from = at % BLOCK
-    if (from + length <= BLOCK) {
-      return blocks[Math.floor(at / BLOCK)]?.subarray(from, from + length) ?? new Uint8Array(0)
-    }
-    const bytes = new Uint8Array(length)
-    for (let done = 0; done < length;) {
-      const start = (at + done) % BLOCK
-      const part = blocks[Math.floor((at + done) / BLOCK)]!.subarray(start, start + length - done)
-      bytes.set(part, done)
-      done += part.length
-    }
-    return bytes
-  }
-
-  return {
-    path,
-    size: Effect.sync(() => size),
-    write: (at, bytes) => Effect.sync(() => write(at, bytes)),
-    sync: Effect.void,
-    truncate: (length) => Effect.sync(() => void (size = Math.min(size, length))),
-    read: (at, length) => Effect.sync(() => read(at, length)),
-    sidecar: memorySidecar(path)
-  }
-}
-
-const memorySidecar = (path: string): Sidecar => {
-  const files = new Map<string, Uint8Array>()
-  return {
-    write: (name, bytes) => Effect.sync(() => void files.set(name, bytes.slice())),
-    read: (name) =>
-      Effect.suspend(() => {
-        const bytes = files.get(name)
-        return bytes === undefined ? Effect.fail(noSidecar(path, name)) : Effect.succeed(bytes)
-      }),
-    list: (prefix) => Effect.sync(() => [...files.keys()].filter((name) => name.startsWith(prefix))),
-    remove: (name) => Effect.sync(() => void files.delete(name))
-  }
-}
-
-const noSidecar = (path: string, name: string): PlatformError =>
-  systemError({ _tag: "NotFound", module: "journal", method: "read", pathOrDescriptor: `${path}.${name}` })
-
-/** An open file; with `sync: "never"` nothing waits for the disk. @internal */
-export const fileStore = (fs: FileSystem, path: string, file: File, sync: "never" | "batch"): Store => ({
-  path,
-  size: Effect.map(file.stat, (info) => ByteSize.toNumberUnsafe(info.size)),
-  write: (at, bytes) => Effect.andThen(file.seek(BigInt(at), "start"), writeAll(file, path, bytes)),
-  sync: sync === "never" ? Effect.void : file.sync,
-  truncate: (size) => file.truncate(size),
-  read: (at, length) => readAll(file, at, length),
-  sidecar: fileSidecar(fs, path)
+/** The first segment of a log. @internal */
+export const firstSegment = (medium: Medium, start: FileStart): Segment => ({
+  medium,
+  base: 0,
+  frames: start.bytes,
+  start,
+  fault: null
 })
 
-/** A write may be short; one that writes nothing at all would be asked for ever. */
-const writeAll = Effect.fnUntraced(function*(file: File, path: string, bytes: Uint8Array) {
-  for (let done = 0; done < bytes.length;) {
-    const written = yield* file.write(done === 0 ? bytes : bytes.subarray(done))
-    if (written === 0) {
-      return yield* systemError({
-        _tag: "WriteZero",
-        module: "journal",
-        method: "write",
-        pathOrDescriptor: path,
-        description: `only ${done} of ${bytes.length} bytes were taken`
-      })
-    }
-    done += written
-  }
-})
+/** The segment that is written. @internal */
+export const lastSegment = (store: Store): Segment => store.segments.at(-1)!
 
-const readAll = Effect.fnUntraced(function*(file: File, at: number, length: number) {
-  const bytes = Buffer.allocUnsafeSlow(length)
-  let done = 0
-  while (done < length) {
-    const part = done === 0 ? bytes : bytes.subarray(done)
-    const read = yield* file.read(part, { position: BigInt(at + done) })
-    if (read === 0) break
-    done += read
-  }
-  return done === length ? bytes : bytes.subarray(0, done)
-})
+/** The segment of a byte: where one ends and another begins, the one that begins. @internal */
+export const segmentAt = ({ segments }: Store, at: number): Segment =>
+  segments.find(({ base }) => base === at) ?? segments.findLast(({ base }) => base < at)!
 
-const fileSidecar = (fs: FileSystem, path: string): Sidecar => {
-  const nameOf = (name: string) => `${path}.${name}`
-  const own = `${basename(path)}.`
-  return {
-    // A reader of a half-written sidecar would only find it unsound; the rename saves the good one it replaces.
-    write: (name, bytes) =>
-      Effect.andThen(fs.writeFile(`${nameOf(name)}.new`, bytes), fs.rename(`${nameOf(name)}.new`, nameOf(name))),
-    read: (name) => fs.readFile(nameOf(name)),
-    list: (prefix) =>
-      Effect.map(
-        fs.readDirectory(dirname(path)),
-        (entries) => entries.filter((entry) => entry.startsWith(own + prefix)).map((entry) => entry.slice(own.length))
-      ),
-    remove: (name) => fs.remove(nameOf(name), { force: true })
-  }
+/** The byte of the log where a segment ends, as far as that is settled: the last one grows. @internal */
+export const endOf = ({ segments }: Store, segment: Segment): number =>
+  segments[segments.indexOf(segment) + 1]?.base ?? Infinity
+
+/** The file of a byte of the log, and the byte in it. @internal */
+export const placeOf = (store: Store, at: number): { readonly path: string; readonly byte: number } => {
+  const { base, fault, medium } = segmentAt(store, at)
+  return fault !== null && at === base ? fault : { path: medium.path, byte: at - base }
 }
 
-/**
- * Makes a rename in the directory of `path` outlive a power loss, where the platform lets a directory be synced.
- *
- * @internal
- */
-export const syncDirectory = (fs: FileSystem, path: string): Effect.Effect<void> =>
-  fs.open(join(dirname(path), "."), { flag: "r" }).pipe(
-    Effect.flatMap((directory) => directory.sync),
-    Effect.scoped,
-    Effect.ignore
+/** Reads bytes of one segment: fewer than asked for only where it ends. @internal */
+export const readBytes = (store: Store, at: number, length: number): Effect.Effect<Uint8Array, AccessFailed> => {
+  const segment = segmentAt(store, at)
+  const { base, medium } = segment
+  return Effect.mapError(
+    medium.read(at - base, Math.min(length, endOf(store, segment) - at)),
+    accessFailed(medium.path, "read")
   )
+}
+
+/** Writes bytes at the end of the last segment. @internal */
+export const writeBytes = (store: Store, at: number, bytes: Uint8Array): Effect.Effect<void, PlatformError> => {
+  const { base, medium } = lastSegment(store)
+  return medium.write(at - base, bytes)
+}
+
+/** Waits for the disk, when the log is one that does. @internal */
+export const syncBytes = (store: Store): Effect.Effect<void, PlatformError> =>
+  store.sync === "never" ? Effect.void : lastSegment(store).medium.sync
+
+/** Cuts off the bytes of the last segment from a byte of the log on. @internal */
+export const truncateBytes = (store: Store, at: number): Effect.Effect<void, PlatformError> => {
+  const { base, medium } = lastSegment(store)
+  return medium.truncate(at - base)
+}

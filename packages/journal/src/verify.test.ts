@@ -53,7 +53,7 @@ describe("verify", () => {
       const byte = 20 + Buffer.from(disk.files.get(PATH)!).readUInt32LE(12)
       const report = yield* Effect.provide(verify(PATH, changed), disk.layer)
       const reason = "Sold version 1 was written with other fields than codec toy has"
-      assert.deepStrictEqual(report.damage, { byte, seq: 1, reason })
+      assert.deepStrictEqual(report.damage, { segment: PATH, byte, seq: 1, reason })
       assert.strictEqual((yield* Effect.provide(verify(PATH), disk.layer)).damage, null)
     }))
 

@@ -5,20 +5,21 @@
  */
 import * as Effect from "effect/Effect"
 import { FileSystem } from "effect/FileSystem"
+import type * as Scope from "effect/Scope"
 import type { Codec } from "./codec.ts"
 import type { Head, Header } from "./envelope.ts"
-import { accessFailed, CodecMismatch, type OpenError } from "./error.ts"
+import type { Damaged, OpenError } from "./error.ts"
 import { type BatchHead, FrameCursor } from "./frame.ts"
-import { readHeader } from "./header.ts"
 import { emptyLog, headOf, hex } from "./log.ts"
-import { damageIn, openFile } from "./open.ts"
-import { decodersOf } from "./reader.ts"
-import { type EventFault, longestPrefix } from "./scan.ts"
-import { fileStore } from "./store.ts"
+import { damaged, decodersOf } from "./reader.ts"
+import { type EventFault, isDamage, longestPrefix } from "./scan.ts"
+import { openSegments } from "./segments.ts"
+import { type Tail, tailOf } from "./tail.ts"
 
 /**
- * What is in a log, up to `head`, and what is wrong after it: `damage` with the byte of the batch and the position of
- * the event where it begins, or a tail of `bytes` from `byte` on that a crash tore and opening would cut off.
+ * What is in a log, up to `head`, and what is wrong after it: `damage` with the file of the segment, the byte in it of the
+ * batch and the position of the event where it begins, or a tail of `bytes` from `byte` of a segment on that a crash tore
+ * and opening would cut off.
  *
  * `continues` is the position of the head that was asked for: up to there the log is what it was when its hash was that,
  * however much was appended since. It is `null` when no batch ends with that hash (the log was rewritten, or ends before
@@ -32,15 +33,31 @@ export interface Report {
   readonly events: number
   readonly batches: number
   readonly head: Head
-  readonly damage: { readonly byte: number; readonly seq: number; readonly reason: string } | null
-  readonly torn: { readonly byte: number; readonly bytes: number } | null
+  readonly damage: {
+    readonly segment: string
+    readonly byte: number
+    readonly seq: number
+    readonly reason: string
+  } | null
+  readonly torn: Tail | null
   readonly continues: number | null
 }
 
 /**
- * Reads the file at `path` in bounded memory and checks lengths, CRCs, positions, revisions, the hash chain and the
- * framing of every event; with a codec, every event is decoded too. `head` is the hash, in hex, of a head that was written
- * down earlier, to be found again.
+ * `head` is the hash, in hex, of a head that was written down earlier, to be found again. `onProgress` is told again and
+ * again how many bytes of how many are read, over all segments.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VerifyOptions {
+  readonly head?: string | undefined
+  readonly onProgress?: ((bytes: number, of: number) => Effect.Effect<void>) | undefined
+}
+
+/**
+ * Reads the log at `path`, all its segments, in bounded memory and checks lengths, CRCs, positions, revisions, the hash
+ * chain and the framing of every event; with a codec, every event is decoded too.
  *
  * Fails when there is no journal to check; what is wrong in one is in the report.
  *
@@ -51,13 +68,10 @@ export const verify = Effect.fn("journal.verify")(
   function*<E>(
     path: string,
     codec?: Codec<E>,
-    options: { readonly head?: string | undefined } = {}
+    options: VerifyOptions = {}
   ): Effect.fn.Return<Report, OpenError, FileSystem> {
     const fs = yield* FileSystem
-    return yield* check(fs, path, codec, options.head?.toLowerCase()).pipe(
-      Effect.scoped,
-      Effect.catchTag("PlatformError", (error) => Effect.fail(accessFailed(path, "read")(error)))
-    )
+    return yield* Effect.scoped(check(fs, path, codec, options))
   }
 )
 
@@ -65,33 +79,32 @@ const check = Effect.fnUntraced(function*<E>(
   fs: FileSystem,
   path: string,
   codec: Codec<E> | undefined,
-  wanted: string | undefined
-) {
-  const store = fileStore(fs, path, yield* openFile(fs, path, "r"), "never")
-  const size = yield* store.size
-  const start = yield* readHeader(store, size)
-  if (codec !== undefined && start.header.codec !== codec.name) {
-    return yield* new CodecMismatch({ path, found: start.header.codec, expected: codec.name })
-  }
+  { head, onProgress }: VerifyOptions
+): Effect.fn.Return<Report, OpenError, Scope.Scope> {
+  const { size, start, store } = yield* openSegments(fs, path, codec?.name, null)
+  const wanted = head?.toLowerCase()
   let continues: number | null = null
-  const prefix = yield* longestPrefix(store, emptyLog(start), size, (payload, head) => {
-    if (wanted !== undefined && hex(head.previous) === wanted) continues = head.first - 1
-    return faultIn(payload, head, codec)
+  const { log, stop } = yield* longestPrefix(store, emptyLog(start), size, {
+    inspect: (payload, head) => {
+      if (wanted !== undefined && hex(head.previous) === wanted) continues = head.first - 1
+      return faultIn(payload, head, codec)
+    },
+    ...(onProgress === undefined ? {} : { progress: (end: number) => onProgress(end, size) })
   })
-  const { log, stop } = prefix
   if (hex(log.hash) === wanted) continues = log.seq
-  const damaged = (yield* damageIn(store, prefix, size)) !== null
-  const report: Report = {
+  const isDamaged = stop !== null && (yield* isDamage(store, stop, size))
+  return {
     header: start.header,
     events: log.seq,
     batches: log.batches,
     head: headOf(log),
-    damage: stop !== null && damaged ? { byte: stop.at, seq: stop.seq, reason: stop.reason } : null,
-    torn: stop !== null && !damaged ? { byte: stop.at, bytes: size - stop.at } : null,
+    damage: stop !== null && isDamaged ? damageOf(damaged(store, stop)) : null,
+    torn: stop !== null && !isDamaged ? tailOf(store, stop.at, size) : null,
     continues
   }
-  return report
 })
+
+const damageOf = ({ byte, path, reason, seq }: Damaged) => ({ segment: path, byte, seq, reason })
 
 const faultIn = <E>(payload: Uint8Array, head: BatchHead, codec: Codec<E> | undefined): EventFault | null => {
   const cursor = new FrameCursor(payload, head, codec === undefined ? [] : decodersOf(codec, head))

@@ -5,22 +5,22 @@
  * |---|---|
  * | 0 | `4a 49 44 58` ("JIDX") |
  * | 4 | CRC-32 of what follows, u32 |
- * | 8 | JSON: where the log ended, its hash and last batch, its streams' revisions, its keys, its index of positions |
+ * | 8 | JSON: the hashes of its segments' headers, its hash and last batch, its streams' revisions, its keys, its index of positions |
  *
- * It is believed only if the header is the one it was made for and the last batch is still the one it names, byte for
+ * It is believed only if the headers are those it was made for and the last batch is still the one it names, byte for
  * byte. Damage further ahead is found when it is read: every frame has its checksum.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { PlatformError } from "effect/PlatformError"
 import * as Schema from "effect/Schema"
 import { crc32 } from "node:zlib"
-import { chain, readBatchHead } from "./frame.ts"
+import type { AccessFailed } from "./error.ts"
+import { chain, FRAME_PREFIX, readBatchHead } from "./frame.ts"
 import type { FileStart } from "./header.ts"
 import { hex, type Log } from "./log.ts"
-import { readFrames } from "./scan.ts"
+import { type Frame, readFrames } from "./scan.ts"
 import type { Store } from "./store.ts"
 
 const NAME = "index"
@@ -31,11 +31,10 @@ const PREFIX = 8
 export const LONG = 1 << 20
 
 const Known = Schema.fromJsonString(Schema.Struct({
-  start: Schema.String,
+  headers: Schema.Array(Schema.String),
   seq: Schema.Int,
   hash: Schema.String,
   batches: Schema.Int,
-  end: Schema.Int,
   last: Schema.Int,
   revisions: Schema.Array(Schema.Tuple([Schema.String, Schema.Int])),
   keys: Schema.Array(
@@ -45,14 +44,15 @@ const Known = Schema.fromJsonString(Schema.Struct({
   bytes: Schema.Array(Schema.Int)
 }))
 
+type Known = typeof Known.Type
+
 /** Keeps what is known of a log; where it cannot be written, the next reader reads the log. @internal */
 export const keepWayIn = (store: Store, log: Log): Effect.Effect<void> => {
-  const known: typeof Known.Type = {
-    start: hex(log.start.hash),
+  const known: Known = {
+    headers: headersOf(store).slice(0, store.segments.findLastIndex(({ base }) => base < log.end) + 1),
     seq: log.seq,
     hash: hex(log.hash),
     batches: log.batches,
-    end: log.end,
     last: log.last,
     revisions: [...log.revisions],
     keys: [...log.keys],
@@ -66,26 +66,28 @@ export const keepWayIn = (store: Store, log: Log): Effect.Effect<void> => {
   return Effect.ignore(store.sidecar.write(NAME, whole))
 }
 
+/** The hashes of the headers of the segments, as far as these can be what they say. */
+const headersOf = ({ segments }: Store): ReadonlyArray<string> =>
+  segments.flatMap(({ fault, start }) => fault === null ? [hex(start!.hash)] : [])
+
 /** What is known of the log of these bytes, or none: then it must be read. @internal */
 export const wayInto = Effect.fnUntraced(function*(
   store: Store,
   start: FileStart,
   size: number
-): Effect.fn.Return<Option.Option<Log>, PlatformError> {
+): Effect.fn.Return<Option.Option<Log>, AccessFailed> {
   const found = Option.flatMap(yield* Effect.option(store.sidecar.read(NAME)), unwrap)
   if (Option.isNone(found)) return Option.none()
   const known = found.value
-  if (known.start !== hex(start.hash) || known.end > size || known.last >= known.end) return Option.none()
-  const { frames } = yield* readFrames(store, known.last, known.end)
-  const frame = frames.length === 1 ? readBatchHead(frames[0]!.payload) : "not the last batch"
-  if (typeof frame === "string" || hex(chain(frame.previous, frames[0]!.payload)) !== known.hash) return Option.none()
-  const { batches, bytes, end, keys, last, revisions, seq, seqs } = known
+  const frame = isBetween(known, start.bytes, size) ? yield* lastFrame(store, known, size) : undefined
+  if (frame === undefined) return Option.none()
+  const { batches, bytes, keys, last, revisions, seq, seqs } = known
   return Option.some({
     start,
     seq,
     hash: Buffer.from(known.hash, "hex"),
     batches,
-    end,
+    end: frame.at + FRAME_PREFIX + frame.payload.length,
     last,
     revisions: new Map(revisions),
     keys: new Map(keys),
@@ -93,7 +95,28 @@ export const wayInto = Effect.fnUntraced(function*(
   })
 })
 
-const unwrap = (sidecar: Uint8Array): Option.Option<typeof Known.Type> => {
+/** Whether what it says of bytes can be true of a log whose frames are in the bytes `[from, to)`. */
+const isBetween = ({ bytes, last, seqs }: Known, from: number, to: number): boolean =>
+  last >= from && last < to && bytes.length === seqs.length && bytes.every((byte) => byte >= from && byte <= last)
+
+/** The last batch that it names, when the log has it in the segments that it names. */
+const lastFrame = Effect.fnUntraced(function*(
+  store: Store,
+  { hash, headers, last, seq }: Known,
+  size: number
+): Effect.fn.Return<Frame | undefined, AccessFailed> {
+  const found = headersOf(store)
+  const isOurs = headers.length > 0 && headers.every((header, i) => header === found[i])
+  if (!isOurs) return undefined
+  const { frames: [frame] } = yield* readFrames(store, last, size)
+  if (frame === undefined || frame.at !== last) return undefined
+  const head = readBatchHead(frame.payload)
+  const isLast = typeof head !== "string" && head.first + head.count === seq + 1 &&
+    hex(chain(head.previous, frame.payload)) === hash
+  return isLast ? frame : undefined
+})
+
+const unwrap = (sidecar: Uint8Array): Option.Option<Known> => {
   const whole = Buffer.from(sidecar.buffer, sidecar.byteOffset, sidecar.byteLength)
   const isSound = whole.length >= PREFIX && MAGIC.equals(whole.subarray(0, 4)) &&
     crc32(whole.subarray(PREFIX)) === whole.readUInt32LE(4)

@@ -19,7 +19,9 @@ import {
 } from "./error.ts"
 import { FRAME_PREFIX, FrameBuilder, LARGEST_PAYLOAD } from "./frame.ts"
 import { admit, headOf, hex, revisionOf } from "./log.ts"
+import { isFull, rollOver } from "./roll-over.ts"
 import { committed, cutLeftovers, type Session } from "./session.ts"
+import { placeOf, syncBytes, writeBytes } from "./store.ts"
 
 /**
  * What an append asks for. `expected` gives the revisions at which streams must be, 0 for one that must not exist.
@@ -144,7 +146,10 @@ const unwritable = (session: Session): Closed | ReadOnly | BatchOpen | null => {
   return session.batchOpen ? new BatchOpen({ path }) : null
 }
 
-/** Writes what the builder holds as the next frame; the log changes when it is written, and synced if that is asked for. */
+/**
+ * Writes what the builder holds as the next frame, in the last segment or in a new one; the log changes when it is written,
+ * and synced if that is asked for.
+ */
 const write = <E>(
   session: Session,
   builder: FrameBuilder<E>,
@@ -156,10 +161,10 @@ const write = <E>(
   if (payload.length > LARGEST_PAYLOAD) {
     return Effect.fail(new BatchTooLarge({ path: store.path, bytes: payload.length, limit: LARGEST_PAYLOAD }))
   }
-  const byte = log.end
   return cutLeftovers(session).pipe(
-    Effect.andThen(store.write(byte, frame)),
-    Effect.andThen(store.sync),
+    Effect.andThen(Effect.suspend(() => isFull(store, log, frame.length) ? rollOver(store, log) : Effect.void)),
+    Effect.andThen(Effect.suspend(() => writeBytes(store, log.end, frame))),
+    Effect.andThen(Effect.suspend(() => syncBytes(store))),
     Effect.matchEffect({
       onSuccess: () =>
         Effect.sync(() => {
@@ -172,7 +177,7 @@ const write = <E>(
         return Effect.andThen(
           Effect.ignore(cutLeftovers(session)),
           Effect.fail(
-            new WriteFailed({ path: store.path, byte, events: head.count, reason: reasonOf(error), cause: error })
+            new WriteFailed({ ...placeOf(store, log.end), events: head.count, reason: reasonOf(error), cause: error })
           )
         )
       }

@@ -57,7 +57,7 @@ export const denseFrom = (projection: string, first?: number): (found: number) =
 
 /**
  * Folds a stream of events, one after the other, from the position of the first. Fails with {@link LogNotDense} where
- * a position is left out or comes twice.
+ * a position is left out or comes twice; so it does behind events that a reader left out because it did not know them.
  *
  * @category folding
  * @since 0.1.0

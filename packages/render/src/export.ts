@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { Loss } from "@pfnscope/journal"
+import { byteText } from "./segment.ts"
 import { counted } from "./table.ts"
 
 /** An export. @category models @since 0.1.0 */
@@ -18,14 +19,15 @@ export interface Exported {
 export const exportText = (path: string, { events, head, lost, output }: Exported): string =>
   [
     `${output}: ${counted(events, "event")} of ${path}, head ${head}`,
-    ...lost.map((loss) => `  ${lossText(loss)}`)
+    ...lost.map((loss) => `  ${lossText(path, loss)}`)
   ].join("\n")
 
-const lossText = ({ byte, count, first, reason }: Loss): string => {
+const lossText = (path: string, loss: Loss): string => {
+  const { count, first, reason } = loss
   const what = count === null
     ? `everything from #${first} on`
     : count === 0
     ? `nothing, but #${first} may not belong to what is before it`
     : `${counted(count, "event")} from #${first} on`
-  return `lost at byte ${byte}: ${what} (${reason})`
+  return `lost at ${byteText(path, loss)}: ${what} (${reason})`
 }

@@ -176,10 +176,22 @@ describe("a verification", () => {
       "a.log: 3 events in 1 batch, head ab\n  sound: every frame, checksum and hash"
     )
     assert.match(
-      verifyText("a.log", { ...verified, ok: false, damage: { byte: 20, seq: 4, reason: "a checksum is wrong" } }),
+      verifyText("a.log", {
+        ...verified,
+        ok: false,
+        damage: { segment: "a.log", byte: 20, seq: 4, reason: "a checksum is wrong" }
+      }),
       /\n {2}damaged at byte 20, event #4: a checksum is wrong$/
     )
-    assert.match(verifyText("a.log", { ...verified, torn: { byte: 90, bytes: 1 } }), /\n {2}torn at byte 90: 1 byte of/)
+    assert.match(
+      verifyText("a.log", { ...verified, torn: { segment: "a.log", byte: 90, bytes: 1 } }),
+      /\n {2}torn at byte 90: 1 byte of/
+    )
+    const later = { segment: "a.log.seg-000002", byte: 90, bytes: 2 }
+    assert.match(
+      verifyText("a.log", { ...verified, torn: later }),
+      /\n {2}torn at byte 90 of a\.log\.seg-000002: 2 bytes/
+    )
     const asked = (seq: number | null) => verifyText("a.log", { ...verified, asked: { head: "cd", seq } })
     assert.match(asked(2), /\n {2}up to #2 what it was at head cd$/)
     assert.match(asked(null), /\n {2}not a continuation of head cd: rewritten before it, or cut short$/)
@@ -188,7 +200,7 @@ describe("a verification", () => {
 
 describe("a repair", () => {
   it("says what was cut off and where it is, what would be, or that there is nothing", () => {
-    const torn = { byte: 90, bytes: 1 }
+    const torn = { segment: "a.log", byte: 90, bytes: 1 }
     const repair = { dryRun: false, events: 3, torn, kept: "a.log.torn-90" }
     assert.strictEqual(
       repairText("a.log", repair),
@@ -204,7 +216,7 @@ describe("a repair", () => {
 
 describe("an export", () => {
   it("says what it took, and every loss by byte and position", () => {
-    const loss = { byte: 90, first: 4, reason: "a checksum is wrong" }
+    const loss = { segment: "a.log", byte: 90, first: 4, reason: "a checksum is wrong" }
     const text = (count: number | null) =>
       exportText("a.log", { output: "b.log", events: 3, head: "ab", lost: [{ ...loss, count }] })
     assert.strictEqual(

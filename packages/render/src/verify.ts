@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+import type { Report } from "@pfnscope/journal"
+import { byteText } from "./segment.ts"
 import { counted } from "./table.ts"
 
 /** What a verification found. @category models @since 0.1.0 */
@@ -11,8 +13,8 @@ export interface Verified {
   readonly events: number
   readonly batches: number
   readonly head: string
-  readonly damage: { readonly byte: number; readonly seq: number; readonly reason: string } | null
-  readonly torn: { readonly byte: number; readonly bytes: number } | null
+  readonly damage: Report["damage"]
+  readonly torn: Report["torn"]
   /** A head that was written down earlier, and the position where the log has it. */
   readonly asked?: { readonly head: string; readonly seq: number | null }
 }
@@ -21,10 +23,12 @@ export interface Verified {
 export const verifyText = (path: string, { asked, batches, damage, events, head, torn }: Verified): string =>
   [
     `${path}: ${counted(events, "event")} in ${counted(batches, "batch", "batches")}, head ${head}`,
-    ...(damage === null ? [] : [`  damaged at byte ${damage.byte}, event #${damage.seq}: ${damage.reason}`]),
+    ...(damage === null
+      ? []
+      : [`  damaged at ${byteText(path, damage)}, event #${damage.seq}: ${damage.reason}`]),
     ...(torn === null
       ? []
-      : [`  torn at byte ${torn.byte}: ${counted(torn.bytes, "byte")} of a batch that was never finished`]),
+      : [`  torn at ${byteText(path, torn)}: ${counted(torn.bytes, "byte")} of a batch that was never finished`]),
     ...(damage === null && torn === null ? ["  sound: every frame, checksum and hash"] : []),
     ...(asked === undefined ? [] : [`  ${askedText(asked)}`])
   ].join("\n")

@@ -26,9 +26,9 @@ const refuseDamaged = Effect.fnUntraced(function*(log: string): Effect.fn.Return
   const { damage, torn } = yield* Effect.mapError(verify(log, eventCodec), refused)
   if (damage === null && torn === null) return
   const what = damage === null
-    ? `torn at byte ${torn!.byte}`
-    : `damaged at byte ${damage.byte}, event #${damage.seq}: ${damage.reason}`
-  return yield* new Refused({ code: 4, message: `${log}: ${what}; --salvage exports what can be read` })
+    ? `${torn!.segment}: torn at byte ${torn!.byte}`
+    : `${damage.segment}: damaged at byte ${damage.byte}, event #${damage.seq}: ${damage.reason}`
+  return yield* new Refused({ code: 4, message: `${what}; --salvage exports what can be read` })
 })
 
 export const exportCommand = Command.make(

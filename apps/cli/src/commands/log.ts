@@ -15,10 +15,12 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { clearProgress } from "../check/progress.ts"
 import { badInput, Refused, refused } from "../ended.ts"
 import { parseFilter } from "../filter.ts"
 import { openLog } from "../logs.ts"
 import { jsonFlag, print } from "../output.ts"
+import { showVerified } from "../verify-progress.ts"
 
 /** The log, which every command here reads. */
 export const logArgument = Argument.String("log").pipe(
@@ -94,7 +96,10 @@ export const verifyCommand = Command.make(
     if (wanted !== undefined && !/^[0-9a-f]{64}$/i.test(wanted)) {
       return yield* badInput(`--head ${wanted}: expected the 64 hex digits that verify prints`)
     }
-    const report = yield* Effect.mapError(verify(flags.log, eventCodec, { head: wanted }), refused)
+    const report = yield* verify(flags.log, eventCodec, { head: wanted, onProgress: showVerified(flags.log) }).pipe(
+      Effect.mapError(refused),
+      Effect.ensuring(clearProgress)
+    )
     const { batches, continues, damage, events, head, torn } = report
     const asked = wanted === undefined ? {} : { asked: { head: wanted.toLowerCase(), seq: continues } }
     const rewritten = wanted !== undefined && continues === null
@@ -110,7 +115,7 @@ export const verifyCommand = Command.make(
   })
 ).pipe(
   Command.withDescription(
-    "The integrity of a log: frames, checksums, the hash chain; the first damage by byte and seq; a head kept from before"
+    "The integrity of a log: frames, checksums, the hash chain; the first damage by file, byte and seq; a head kept from before"
   ),
   Command.withExamples([{ command: "pfnscope verify run.log", description: "Exit code 4 when it is damaged" }])
 )

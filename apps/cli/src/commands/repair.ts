@@ -2,6 +2,7 @@
  * `pfnscope repair`: the tail that a crash tore off its log, kept beside it.
  */
 import { file, verify } from "@pfnscope/journal"
+import type { Tail } from "@pfnscope/journal"
 import { eventCodec } from "@pfnscope/machine"
 import { repairText } from "@pfnscope/render"
 import * as Command from "effect/cli/Command"
@@ -15,7 +16,7 @@ import { logArgument } from "./log.ts"
 /** What a repair did, or would do: nothing when there is no torn tail. */
 interface Repair {
   readonly events: number
-  readonly torn: { readonly byte: number; readonly bytes: number } | null
+  readonly torn: Tail | null
   readonly kept: string | null
 }
 
@@ -23,18 +24,19 @@ interface Repair {
 const plan = Effect.fnUntraced(function*(log: string): Effect.fn.Return<Repair, Refused, FileSystem> {
   const { damage, events, torn } = yield* Effect.mapError(verify(log, eventCodec), refused)
   if (damage === null) return { events, torn, kept: null }
-  const { byte, reason, seq } = damage
-  return yield* notRepairable(`${log}: damaged at byte ${byte}, event #${seq}: ${reason}`)
+  const { byte, reason, segment, seq } = damage
+  return yield* notRepairable(`${segment}: damaged at byte ${byte}, event #${seq}: ${reason}`)
 })
 
 /** Opening a log to write repairs it. */
 const carryOut = (log: string): Effect.Effect<Repair, Refused, FileSystem> =>
   file(eventCodec, { path: log, mode: "open", sync: "batch" }).pipe(
     Effect.flatMap(({ head, recovered }) =>
-      Effect.map(head, ({ seq }): Repair =>
-        recovered === null
-          ? { events: seq, torn: null, kept: null }
-          : { events: seq, torn: { byte: recovered.byte, bytes: recovered.bytes }, kept: recovered.kept })
+      Effect.map(head, ({ seq }): Repair => {
+        if (recovered === null) return { events: seq, torn: null, kept: null }
+        const { kept, ...torn } = recovered
+        return { events: seq, torn, kept }
+      })
     ),
     Effect.scoped,
     Effect.mapError((error) =>

@@ -38,19 +38,20 @@ describe("a process that writes a log", () => {
         (name, i) => crashes(writer, join(folder, name), { first: i * ROUNDS + 1, rounds: ROUNDS }),
         { concurrency: LOGS.length }
       )
-      for (const { acknowledged, rounds } of found) {
+      for (const { acknowledged, rounds, segments } of found) {
         assert.strictEqual(rounds, ROUNDS)
         assert.isAbove(acknowledged, ROUNDS)
+        assert.isAbove(segments, ROUNDS)
       }
       for (const name of LOGS) {
         const report = yield* verify(join(folder, name), codec)
         assert.deepStrictEqual([report.damage, report.torn], [null, null])
       }
-      const sum = (key: "acknowledged" | "torn") => found.reduce((total, one) => total + one[key], 0)
+      const sum = (key: "acknowledged" | "torn" | "segments") => found.reduce((total, one) => total + one[key], 0)
       console.log(
-        `${ROUNDS * LOGS.length} crashes: ${sum("acknowledged")} batches acknowledged, none lost; ${
-          sum("torn")
-        } torn tails`
+        `${ROUNDS * LOGS.length} crashes: ${sum("acknowledged")} batches acknowledged in ${
+          sum("segments")
+        } segments, none lost; ${sum("torn")} torn tails`
       )
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
 })

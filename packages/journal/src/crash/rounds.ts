@@ -4,12 +4,13 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { FileSystem } from "effect/FileSystem"
+import { FileSystem } from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { spawn } from "node:child_process"
 import type { OpenError, ReadError } from "../error.ts"
 import { file } from "../open.ts"
+import { laterSegments } from "../segments.ts"
 import { codec } from "../toy.ts"
 import { eventAt } from "./shop.ts"
 
@@ -31,6 +32,8 @@ export interface Crashes {
   readonly acknowledged: number
   /** Crashes that left half a batch. */
   readonly torn: number
+  /** Segments that the log has come to have. */
+  readonly segments: number
 }
 
 /**
@@ -54,7 +57,8 @@ export const crashes = Effect.fnUntraced(function*(
     acknowledged += acks.length
     torn += found ? 1 : 0
   }
-  return { rounds, acknowledged, torn }
+  const later = yield* laterSegments(yield* FileSystem, path)
+  return { rounds, acknowledged, torn, segments: 1 + later.length }
 })
 
 /** When a writer is killed: so many ms after it said so many lines. The ms let it get into its next batch. */

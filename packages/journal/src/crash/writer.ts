@@ -18,6 +18,9 @@ import { batchAt } from "./shop.ts"
 
 const AT_ONCE = 256
 
+/** Bytes of a segment: a few batches, so that a kill finds many a roll-over half done. */
+const SEGMENT_BYTES = 1 << 15
+
 const slow = Layer.effect(
   FileSystem,
   Effect.map(FileSystem, (fs): FileSystem => ({
@@ -41,7 +44,7 @@ const say = (line: string) => Effect.sync(() => void writeSync(1, `${line}\n`))
 const [path = "crash.log", batches = "Infinity"] = process.argv.slice(2)
 
 const program = Effect.gen(function*() {
-  const journal = yield* openOrCreate(codec, { path, sync: "never" })
+  const journal = yield* openOrCreate(codec, { path, sync: "never", segmentBytes: SEGMENT_BYTES })
   let { seq } = yield* journal.head
   yield* say(`open ${seq}`)
   for (let i = 0; i < Number(batches); i++) {
