@@ -39,17 +39,28 @@ export interface Activity {
   readonly faultStates: FaultStates
   /** Threads seen. */
   readonly threads: Set<number>
-  /** Losses that a tracer told of. */
-  readonly lost: Finding
+  /** Losses that a tracer, or a salvage, told of: how many, and the first ones. */
+  readonly lost: { count: number; readonly first: Array<Loss> }
   readonly clockSteps: Finding
   /** What an auditor found violated while the log was written. */
   readonly violated: Map<PropertyId, Finding>
 }
 
+/** Losses that are kept. */
+const KEPT_LOSSES = 100
+
+/** Events that are not there: of which CPU (-1: any), how many (-1: not told), and where that is told; line 0: in no text. @category models @since 0.1.0 */
+export interface Loss {
+  readonly cpu: number
+  readonly count: number
+  readonly line: number
+  readonly seq: number
+}
+
 /** Activity, as a projection. @category projections @since 0.1.0 */
 export const activity: Projection<Activity> = {
   name: "activity",
-  version: 2,
+  version: 3,
   init: () => ({
     from: 0,
     to: 0,
@@ -63,7 +74,7 @@ export const activity: Projection<Activity> = {
     blame: noBlame(),
     faultStates: new Map(),
     threads: new Set(),
-    lost: notFound(),
+    lost: { count: 0, first: [] },
     clockSteps: notFound(),
     violated: new Map()
   }),
@@ -95,11 +106,16 @@ const span = (state: Activity, event: Envelope<Event>): void => {
 const notice = (state: Activity, event: Envelope<Event>): void => {
   const e = event.data
   if (e.thread >= 0) state.threads.add(e.thread)
-  if (e._tag === "EventsLost") find(state.lost, sightingOf(event))
+  if (e._tag === "EventsLost") lose(state, { cpu: e.cpu, count: e.count, line: event.src?.line ?? 0, seq: event.seq })
   else if (e._tag === "ClockStepped") find(state.clockSteps, sightingOf(event))
   else if (e._tag === "PropertyViolated") {
     const finding = state.violated.get(e.property) ?? notFound()
     find(finding, { seq: event.cause ?? event.seq, src: event.src })
     state.violated.set(e.property, finding)
   }
+}
+
+const lose = ({ lost }: Activity, loss: Loss): void => {
+  lost.count++
+  if (lost.first.length < KEPT_LOSSES) lost.first.push(loss)
 }

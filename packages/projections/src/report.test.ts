@@ -305,6 +305,11 @@ describe("a verdict", () => {
     }
   })
 
+  it("tells where a log says that events were lost", () => {
+    assert.deepStrictEqual(report([entered, lost, ...lap]).files[0]!.lost, [{ cpu: 0, count: -1, line: 2, seq: 2 }])
+    assert.deepStrictEqual(report([entered, ...lap]).files[0]!.lost, [])
+  })
+
   it("that rests on what was not seen is unknown where events were lost; one on what was seen is not", () => {
     assert.strictEqual(
       verdict("pessimistic-retry", [lost, entered, ...lap, retry("count"), ...lap, ...published]).verdict,

@@ -42,7 +42,10 @@ export interface ReportedFile {
     >
     readonly unmapped: ReadonlyArray<{ readonly event: string; readonly count: number }>
   }
-  readonly lost: ReadonlyArray<{ readonly cpu: number; readonly count: number; readonly line: number }>
+  /** Losses: of a trace by line, of a log by the event that tells of each (the first 100). */
+  readonly lost: ReadonlyArray<
+    { readonly cpu: number; readonly count: number; readonly line: number; readonly seq?: number }
+  >
   /** `ticks`: the times are numbers of a counter, not ns. */
   readonly clock: "time" | "ticks"
 }
@@ -206,12 +209,16 @@ export const logFile = (path: string, sha256: string): ReportedFile => ({
   clock: "time"
 })
 
+/** What a log has lost, its events tell; what a trace has, its census. */
+const withLosses = (file: ReportedFile, { lost }: Activity): ReportedFile =>
+  file.lines > 0 ? file : { ...file, lost: lost.first }
+
 /** Puts a report together from the activity of one file. @category reporting @since 0.1.0 */
 export const compose = (a: Activity, file: ReportedFile): Report => {
   const invalidators = reportInvalidators(a)
   const ns = file.clock === "ticks" ? 0 : a.to - a.from
   return {
-    files: [file],
+    files: [withLosses(file, a)],
     span: { from: a.from, to: a.to },
     events: a.events,
     tasks: a.threads.size,

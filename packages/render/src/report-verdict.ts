@@ -154,7 +154,9 @@ const relationText = (
 
 /** Why less can be said than the trace seems to show. */
 const doubtLines = (report: Report): ReadonlyArray<string> => {
-  const lost = report.files.flatMap(({ lost, path }) => lost.map(({ line }) => `${fileName(path)}:${line}`))
+  const lost = report.files.flatMap(({ lost, path }) =>
+    lost.map(({ line, seq }) => seq === undefined || line > 0 ? `${fileName(path)}:${line}` : `#${seq}`)
+  )
   const { clockSteps, invalidations: { inferredEnds } } = report
   const resting = report.verdicts.filter(({ count, inferred, verdict }) =>
     inferred && (count > 0 || verdict === "holds")

@@ -185,6 +185,9 @@ const memslotBlock = (report: Report): ReadonlyArray<string> => {
   return [`Memslot updates: ${swaps}, ${counted(waits, "wait")}, max ${unitOf(report)(ns.max)}.`]
 }
 
+const whereLost = ({ line, seq }: Report["files"][number]["lost"][number]): string =>
+  seq === undefined || line > 0 ? `line ${line}` : `#${seq}`
+
 const fileBlock = (report: Report, shown: number): ReadonlyArray<string> => {
   const lines = report.files.slice(0, shown).flatMap(({ census, lost, path, lines }) => {
     const rejected = census.rejected.reduce((n, { count }) => n + count, 0)
@@ -193,7 +196,7 @@ const fileBlock = (report: Report, shown: number): ReadonlyArray<string> => {
       `${fileName(path)}: ${
         lines > 0 ? `${lines} lines, ${census.parsed} parsed, ${rejected} rejected` : `${report.events} events`
       }` +
-      `, ${lost.length === 0 ? "none lost" : `events lost ${counted(lost.length, "time")} (line ${lost[0]!.line})`}`,
+      `, ${lost.length === 0 ? "none lost" : `events lost ${counted(lost.length, "time")} (${whereLost(lost[0]!)})`}`,
       ...census.rejected.slice(0, shown).map(({ count, lines: first, reason }) =>
         `  ${count} rejected: ${reason} (line ${first.join(", ")})`
       ),
