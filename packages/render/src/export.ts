@@ -21,6 +21,10 @@ export const exportText = (path: string, { events, head, lost, output }: Exporte
     ...lost.map((loss) => `  ${lossText(loss)}`)
   ].join("\n")
 
+/** An export to a database as text. @category text @since 0.1.0 */
+export const databaseText = (path: string, { events, head, output }: Omit<Exported, "lost">): string =>
+  `${output}: ${counted(events, "event")} of ${path} as a database of SQLite, head ${head}`
+
 const lossText = ({ byte, count, first, reason }: Loss): string => {
   const what = count === null
     ? `everything from #${first} on`
