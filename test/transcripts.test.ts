@@ -1,6 +1,6 @@
 // Runs the transcripts in docs/*.md: every `$ pfnscope …` in a ```console block, in order, in one fresh folder a page,
 // and compares what is printed, and the exit code, which a line `[exit N]` gives where it is not 0. A ```json or ```text
-// block with a file's name after the word is that file.
+// block with a file's name after the word is that file. `sqlite3` is sqlite3.ts beside this file.
 // `UPDATE=1 npx vitest run test/transcripts.test.ts` writes what was printed into the pages: read it before committing.
 import { assert, describe, it } from "@effect/vitest"
 import { spawnSync } from "node:child_process"
@@ -15,7 +15,7 @@ const run = (command: string, cwd: string): string => {
   const shell = command.replaceAll(
     /\bpfnscope\b(?=\s)/g,
     `"${process.execPath}" "${join(root, "apps/cli/bin/pfnscope.js")}"`
-  )
+  ).replaceAll(/\bsqlite3\b(?=\s)/g, `"${process.execPath}" "${join(root, "test/sqlite3.ts")}"`)
   const { status, stderr, stdout } = spawnSync("sh", ["-c", shell], {
     cwd,
     encoding: "utf8",

@@ -332,6 +332,7 @@ export class FrameCursor<E> {
   seq: number
   /** The types, by index, of wanted events that were skipped for want of a decoder. */
   readonly skipped = new Set<number>()
+  private readonly end: number
   private readonly input: ByteReader
   private readonly decoders: ReadonlyArray<Decoder<E>>
   private readonly revs: Array<number>
@@ -340,6 +341,7 @@ export class FrameCursor<E> {
   constructor(payload: Uint8Array, head: BatchHead, decoders: ReadonlyArray<Decoder<E>>) {
     this.head = head
     this.seq = head.first
+    this.end = head.first + head.count
     this.input = new ByteReader(payload, head.eventsAt)
     this.decoders = decoders
     this.revs = head.streams.map((stream) => stream.before)
@@ -351,7 +353,7 @@ export class FrameCursor<E> {
   }
 
   get done(): boolean {
-    return this.seq === this.head.first + this.head.count
+    return this.seq === this.end
   }
 
   /**
@@ -382,26 +384,22 @@ export class FrameCursor<E> {
     if (decode === undefined || !isWanted) {
       if (isWanted) this.skipped.add(type)
       input.at = end
-      if (this.done) this.finish()
+      if (this.seq === this.end) this.finish()
       return undefined
     }
     const data = decode(input)
     if (input.at !== end) input.fail(`its data takes ${length} bytes, the codec read ${input.at - end + length}`)
-    const { name, version } = head.types[type]!
-    const envelope: Mutable<Envelope<E>> = {
-      seq,
-      stream: head.streams[stream]!.name,
-      rev,
-      type: name,
-      version,
-      t,
-      how: HOW[(flags & 3) as 0 | 1 | 2 | 3],
-      data
-    }
+    const { name: kind, version } = head.types[type]!
+    const { name } = head.streams[stream]!
+    const how = HOW[(flags & 3) as 0 | 1 | 2 | 3]
+    // Most events have both: a key that is added to an object costs it a second allocation.
+    const envelope: Mutable<Envelope<E>> = cause !== 0 && corr !== 0
+      ? { seq, stream: name, rev, type: kind, version, t, how, data, cause, corr }
+      : { seq, stream: name, rev, type: kind, version, t, how, data }
     if (cause !== 0) envelope.cause = cause
     if (corr !== 0) envelope.corr = corr
     if ((flags & HAS_SRC) !== 0) envelope.src = { file: head.files[file] ?? this.noFile(file), line }
-    if (this.done) this.finish()
+    if (this.seq === this.end) this.finish()
     return envelope
   }
 

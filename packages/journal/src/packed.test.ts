@@ -134,6 +134,21 @@ describe("Codec.packed", () => {
     assert.deepStrictEqual([...encode(codec, { _tag: "Audited", counts: [1, -1] })], [2, 2, 1])
   })
 
+  it("takes any key and any literal for what it is, though they stand in the text of a function", () => {
+    const hard = fc.constantFrom("\"", "\\", "\n", "\u2028", "`${x}`", "constructor", "return", "*/", "value", "")
+    const keys = fc.uniqueArray(fc.oneof(hard, fc.string().filter((key) => key !== "__proto__" && key !== "_tag")))
+    fc.assert(fc.property(keys, hard, fc.boolean(), (names, word, isOptional) => {
+      const literal = Schema.Literal(word)
+      const fields = names.map((name, i) => [name, i % 2 === 0 ? literal : Schema.String] as const)
+      const schema = Schema.TaggedStruct("Hard", {
+        ...Object.fromEntries(fields),
+        last: isOptional ? Schema.optionalKey(literal) : literal
+      })
+      const event = { _tag: "Hard" as const, ...Object.fromEntries(names.map((name) => [name, word])), last: word }
+      assert.deepStrictEqual(roundTrip<unknown>(Codec.packed("hard", schema) as Codec<unknown>, event), event)
+    }))
+  })
+
   it("reads any bytes without throwing, and says so when they are no event", () => {
     fc.assert(fc.property(fc.uint8Array({ maxLength: 30 }), fc.nat(2), (bytes, type) => {
       const read = codec.decoder(codec.types[type]!)
@@ -161,6 +176,11 @@ describe("Codec.packed", () => {
     ["a bigint", Schema.BigInt, "E.f: BigInt cannot be packed"],
     ["null", Schema.NullOr(Schema.Int), "E.f: a union must be of literals or of structs with a literal _tag"],
     ["undefined", Schema.optional(Schema.Int), "E.f: a union must be of literals or of structs with a literal _tag"],
+    [
+      "a key of JavaScript's own",
+      Schema.Struct({ ["__proto__"]: Schema.Int }),
+      "E.f: the key __proto__ cannot be packed"
+    ],
     ["a record", Schema.Record(Schema.String, Schema.Int), "E.f: a record cannot be packed"],
     ["a class", Schema.Date, "E.f: Declaration cannot be packed"],
     ["a transformation", Schema.NumberFromString, "E.f: a schema that transforms cannot be packed, only its type side"],

@@ -12,7 +12,8 @@
  * | structs | one bit per optional key, rounded up to bytes; then the fields in the order of the schema |
  * | a union of tagged structs | varint: the index of the struct; the struct without its tag |
  *
- * Hot: 12 M events of four fields a second, written or read. Whatever the walk does not know is refused at construction, by the name of the field.
+ * Hot: 10 M events of four fields a second written, 20 M read. Whatever the walk does not know is refused at construction,
+ * by the name of the field.
  *
  * @since 0.1.0
  */
@@ -21,9 +22,10 @@ import * as SchemaAST from "effect/SchemaAST"
 import { crc32 } from "node:zlib"
 import type { ByteReader, ByteWriter } from "./bytes.ts"
 import type { Codec, EventType } from "./codec.ts"
+import { compiled, type Field } from "./packed-struct.ts"
 
-/** Reads and writes one value; `empty` when it takes no bytes. `layout` describes the bytes. */
-interface Packer {
+/** Reads and writes one value; `empty` when it takes no bytes. `layout` describes the bytes. @internal */
+export interface Packer {
   readonly layout: string
   readonly empty: boolean
   readonly write: (value: unknown, out: ByteWriter) => void
@@ -282,90 +284,16 @@ const packArray = (ast: SchemaAST.Arrays, path: string): Packer => {
   }
 }
 
-interface Field {
-  readonly name: string
-  readonly optional: boolean
-  readonly packer: Packer
-}
-
 const packStruct = (ast: SchemaAST.Objects, path: string): Packer => {
   if (ast.indexSignatures.length > 0) return refuse(path, "a record cannot be packed")
   const fields = ast.propertySignatures.map(({ name, type }): Field =>
-    typeof name === "string"
+    typeof name === "string" && name !== "__proto__"
       ? { name, optional: isOptional(type), packer: pack(type, `${path}.${name}`) }
       : refuse(path, `the key ${String(name)} cannot be packed`)
   )
   const empty = fields.every((field) => !field.optional && field.packer.empty)
   const layout = `{${fields.map(({ name, optional, packer }) => `${name}${optional ? "?" : ""}:${packer.layout}`)}}`
-  const optional = fields.filter((field) => field.optional)
-  return optional.length === 0
-    ? { layout, empty, ...required(fields, path) }
-    : { layout, empty, ...withOptional(fields, optional, path) }
-}
-
-type Closures = Pick<Packer, "write" | "read">
-
-const required = (fields: ReadonlyArray<Field>, path: string): Closures => {
-  const names = fields.map((field) => field.name)
-  const writers = fields.map((field) => field.packer.write)
-  const filled = fields.filter((field) => !field.packer.empty)
-  const read = filled.map((field) => field.packer.read)
-  const readNames = filled.map((field) => field.name)
-  const template = templateOf(fields)
-  return {
-    write: (value, out) => {
-      const struct = structOf(value, path)
-      for (let i = 0; i < names.length; i++) writers[i]!(struct[names[i]!], out)
-    },
-    read: (input) => {
-      const value = { ...template }
-      for (let i = 0; i < readNames.length; i++) value[readNames[i]!] = read[i]!(input)
-      return value
-    }
-  }
-}
-
-const withOptional = (fields: ReadonlyArray<Field>, optional: ReadonlyArray<Field>, path: string): Closures => {
-  const bytes = Math.ceil(optional.length / 8)
-  const bits = fields.map((field) => optional.indexOf(field))
-  const template = templateOf(fields.filter((field) => !field.optional))
-  return {
-    write: (value, out) => {
-      const struct = structOf(value, path)
-      const start = out.length
-      for (let i = 0; i < bytes; i++) out.byte(0)
-      for (let i = 0; i < fields.length; i++) {
-        const { name, packer } = fields[i]!
-        const bit = bits[i]!
-        const field = struct[name]
-        if (bit >= 0) {
-          if (field === undefined) continue
-          out.bytes[start + (bit >> 3)]! |= 1 << (bit & 7)
-        }
-        packer.write(field, out)
-      }
-    },
-    read: (input) => {
-      const value = { ...template }
-      const start = input.at
-      for (let i = 0; i < bytes; i++) input.byte()
-      for (let i = 0; i < fields.length; i++) {
-        const bit = bits[i]!
-        if (bit >= 0 && (input.bytes[start + (bit >> 3)]! & (1 << (bit & 7))) === 0) continue
-        const { name, packer } = fields[i]!
-        value[name] = packer.read(input)
-      }
-      return value
-    }
-  }
-}
-
-/** A struct with its literals and all keys in place: copying it is faster than adding key after key. */
-const templateOf = (fields: ReadonlyArray<Field>): Record<string, unknown> => {
-  const nothing = { at: 0 } as ByteReader
-  return Object.fromEntries(
-    fields.map(({ name, packer }) => [name, packer.empty ? packer.read(nothing) : undefined])
-  )
+  return { layout, empty, ...compiled(fields, (value) => structOf(value, path)) }
 }
 
 const isOptional = (ast: SchemaAST.AST): boolean => ast.context?.isOptional === true

@@ -49,7 +49,7 @@ export interface RunningRefresh {
   overrun: OpenRange | undefined
 }
 
-/** A refresh that is over: laps, ns from entry to return, and the position of its entry. @category models @since 0.1.0 */
+/** A refresh that is over: its laps, ns from entry to return, and the position of its entry. @category models @since 0.1.0 */
 export interface FinishedRefresh {
   readonly seq: number
   readonly gpc: number
@@ -57,6 +57,7 @@ export interface FinishedRefresh {
   readonly t: number
   readonly ns: number
   readonly laps: number
+  readonly retries: number
   readonly unrelated: number
   readonly failed: boolean
   readonly src: Sighting["src"]
@@ -65,6 +66,8 @@ export interface FinishedRefresh {
 /** @category models @since 0.1.0 */
 export interface Refreshes {
   readonly running: Map<number, RunningRefresh>
+  /** The refresh that the last event ended, or undefined. */
+  finished: FinishedRefresh | undefined
   /** The last address of every cache. */
   readonly addresses: Map<number, number>
   completed: number
@@ -121,6 +124,7 @@ const KEPT_WORST = 10
 /** @category constructors @since 0.1.0 */
 export const noRefreshes = (): Refreshes => ({
   running: new Map(),
+  finished: undefined,
   addresses: new Map(),
   completed: 0,
   failed: 0,
@@ -157,6 +161,7 @@ export const noRefreshes = (): Refreshes => ({
  */
 export const evolveRefreshes = (state: Refreshes, ranges: InFlight, event: Envelope<Event>): Refreshes => {
   const e = event.data
+  state.finished = undefined
   switch (e._tag) {
     case "RefreshEntered":
       enter(state, ranges, event, e.gpc, e.uhva)
@@ -381,18 +386,15 @@ const leave = (state: Refreshes, event: Envelope<Event>, ret: number): void => {
   state.laps.set(laps, (state.laps.get(laps) ?? 0) + 1)
   state.lapsMax = Math.max(state.lapsMax, laps)
   if (run.retries - run.unrelated >= THRASH_RETRIES) find(state.thrashed, run.sighting)
-  keepWorst(state, run, { laps, ns, failed })
+  const { gpc, retries, sighting: { src }, thread, unrelated } = run
+  state.finished = { seq: run.entered.seq, t: run.entered.t, src, gpc, thread, retries, unrelated, laps, ns, failed }
+  keepWorst(state, state.finished)
 }
 
-const keepWorst = (
-  state: Refreshes,
-  run: RunningRefresh,
-  end: { readonly laps: number; readonly ns: number; readonly failed: boolean }
-): void => {
+const keepWorst = (state: Refreshes, refresh: FinishedRefresh): void => {
   const least = state.worst[KEPT_WORST - 1]
-  if (least !== undefined && least.laps >= end.laps) return
-  const { gpc, thread, unrelated } = run
-  state.worst.push({ seq: run.entered.seq, t: run.entered.t, src: run.sighting.src, gpc, thread, unrelated, ...end })
+  if (least !== undefined && least.laps >= refresh.laps) return
+  state.worst.push(refresh)
   state.worst.sort((a, b) => b.laps - a.laps || a.seq - b.seq)
   state.worst.length = Math.min(state.worst.length, KEPT_WORST)
 }

@@ -22,6 +22,10 @@ export const exportText = (path: string, { events, head, lost, output }: Exporte
     ...lost.map((loss) => `  ${lossText(path, loss)}`)
   ].join("\n")
 
+/** An export to a database as text. @category text @since 0.1.0 */
+export const databaseText = (path: string, { events, head, output }: Omit<Exported, "lost">): string =>
+  `${output}: ${counted(events, "event")} of ${path} as a database of SQLite, head ${head}`
+
 const lossText = (path: string, loss: Loss): string => {
   const { count, first, reason } = loss
   const what = count === null
