@@ -5,7 +5,7 @@ import { file, memory, ReadOnly } from "@pfnscope/journal"
 import type { Journal } from "@pfnscope/journal"
 import { eventCodec, EventLog, Machine, runHeader, SCENARIOS } from "@pfnscope/machine"
 import type { RunHeader } from "@pfnscope/machine"
-import { atSeq, diff, logOf, stateAt, why, withCheckpoints } from "@pfnscope/projections"
+import { atSeq, diff, logOf, stateAt, states, why, withCheckpoints } from "@pfnscope/projections"
 import type { Log, Position } from "@pfnscope/projections"
 import { POLICIES } from "@pfnscope/protocol"
 import type { Event } from "@pfnscope/protocol"
@@ -89,7 +89,7 @@ describe("checkpoints", () => {
                 }
                 yield* stateAt(kept, atSeq(seq))
                 const packs = Math.floor(seq / (SPACING.every * SPACING.inAPack))
-                assert.isAtLeast((yield* journal.snapshot.positions("state", 1)).length, packs)
+                assert.isAtLeast((yield* journal.snapshot.positions(states.name, states.version)).length, packs)
               })))
           ),
           { numRuns: 25 }
@@ -166,6 +166,18 @@ describe("checkpoints", () => {
       assert.notStrictEqual(answers[0]![0], answers[1]![0])
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)), 60_000)
 
+  it.effect("of an earlier version are not looked at, and dropped when there are new ones", () =>
+    Effect.gen(function*() {
+      const journal = yield* runOf(headerOf("madvise-storm", "mainline-6.12", 1))
+      const plain = yield* stateAt(journal, atSeq(400))
+      const { positions, save } = journal.snapshot
+      const earlier = states.version - 1
+      yield* save(states.name, earlier, 150, new Uint8Array(9))
+      assert.strictEqual((yield* stateAt(withCheckpoints(journal, SPACING), atSeq(400))).stateHash, plain.stateHash)
+      assert.deepStrictEqual(yield* positions(states.name, earlier), [])
+      assert.deepStrictEqual(yield* positions(states.name, states.version), [150, 300, 400])
+    }))
+
   it.effect("that cannot be written are done without", () =>
     Effect.gen(function*() {
       const journal = yield* runOf(headerOf("madvise-storm", "mainline-6.12", 1))
@@ -175,7 +187,7 @@ describe("checkpoints", () => {
         snapshot: { ...journal.snapshot, save: () => Effect.flip(Effect.succeed(denial)) }
       }
       assert.strictEqual((yield* stateAt(withCheckpoints(denied, SPACING), atSeq(400))).stateHash, plain.stateHash)
-      assert.deepStrictEqual(yield* journal.snapshot.positions("state", 1), [])
+      assert.deepStrictEqual(yield* journal.snapshot.positions(states.name, states.version), [])
       assert.isAbove((yield* Stream.runCollect(journal.read())).length, 400)
     }))
 })

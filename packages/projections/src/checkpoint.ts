@@ -7,8 +7,12 @@
  * there; then the fold begins further ahead and keeps what it comes by. A log that is shorter than {@link EVERY}
  * has none.
  *
+ * A pack begins with the places of its checkpoints: their number, then of each the position, the time, the first time
+ * and the latest (varints). Behind them is what the fold wrote.
+ *
  * @since 0.1.0
  */
+import { ByteReader, ByteWriter } from "@pfnscope/journal"
 import type { Envelope, ReadError, Snapshots } from "@pfnscope/journal"
 import type { Event, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
@@ -16,13 +20,13 @@ import * as Option from "effect/Option"
 import type { Position } from "./position.ts"
 
 /** Events from one checkpoint to the next: what is folded at most, on a log that was folded before. @category constants @since 0.1.0 */
-const EVERY = 2048
+export const EVERY = 1024
 
 /** Checkpoints in a pack: what is read, and found sound or not, at once. @category constants @since 0.1.0 */
-const IN_A_PACK = 16
+const IN_A_PACK = 32
 
-/** Packs that are kept in memory. */
-const AT_HAND = 32
+/** Packs of a fold that are kept in memory. */
+const AT_HAND = 64
 
 /**
  * A place in a log: the position and time (ns) of an event, the time of the first event, and the latest time up to
@@ -56,47 +60,54 @@ const isUpTo = (position: Position, { first, latest, seq }: Place): boolean => {
 }
 
 /**
- * A fold that can be put aside and taken up again: `S` is what it works on, `C` a copy that nothing changes any more.
+ * A fold that can be put aside and taken up again. `version` goes up with every change of the meaning, or of the layout,
+ * of what is saved.
  *
- * `decode` is given sound bytes of the same name and version, and gives none where they are not of this world all the
- * same. `version` goes up with every change of the meaning, or of the layout, of what is saved.
+ * `open` is given sound bytes of the same name and version, and the places of their checkpoints; it gives what takes up
+ * the i-th of them, or none where the bytes are not of this world all the same.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Resumable<S, C extends Place> {
+export interface Resumable<S> {
   readonly name: string
   readonly version: number
   readonly start: (world: World) => S
   readonly place: (state: S) => Place
   readonly advance: (state: S, event: Envelope<Event>) => void
-  readonly copy: (state: S) => C
-  readonly resume: (world: World, copy: C) => S
-  readonly encode: (copies: ReadonlyArray<C>) => Uint8Array
-  readonly decode: (world: World, bytes: Uint8Array) => Option.Option<ReadonlyArray<C>>
+  readonly pack: () => Pack<S>
+  readonly open: (world: World, bytes: Uint8Array, places: ReadonlyArray<Place>) => (i: number) => Option.Option<S>
+}
+
+/** Checkpoints on their way into bytes, in the order of their positions. @category models @since 0.1.0 */
+export interface Pack<S> {
+  readonly add: (state: S) => void
+  readonly bytes: () => Uint8Array
 }
 
 /** The checkpoints beside one log. @category models @since 0.1.0 */
 export interface Checkpoints<E = ReadError> {
-  /** The last checkpoint up to a position. */
-  readonly nearest: <S, C extends Place>(
-    fold: Resumable<S, C>,
-    world: World,
-    position: Position
-  ) => Effect.Effect<Option.Option<C>, E>
+  /** The fold as it was at the last checkpoint up to a position. */
+  readonly nearest: <S>(fold: Resumable<S>, world: World, position: Position) => Effect.Effect<Option.Option<S>, E>
   /** What keeps the checkpoints that a fold comes by. */
-  readonly keeper: <S, C extends Place>(fold: Resumable<S, C>) => Keeper<S, E>
+  readonly keeper: <S>(fold: Resumable<S>) => Keeper<S, E>
 }
 
-/** Takes note of a fold after each event; `keep` saves what there is to save. @category models @since 0.1.0 */
+/** Takes note of a fold after each event; `keep` saves the packs that are full, `end` all there is. @category models @since 0.1.0 */
 export interface Keeper<S, E> {
   readonly note: (state: S, seq: number) => void
   readonly isFull: () => boolean
   readonly keep: Effect.Effect<void, E>
+  readonly end: Effect.Effect<void, E>
 }
 
 /** Keeps nothing. @category constructors @since 0.1.0 */
-export const NO_KEEPER: Keeper<unknown, never> = { note: () => {}, isFull: () => false, keep: Effect.void }
+export const NO_KEEPER: Keeper<unknown, never> = {
+  note: () => {},
+  isFull: () => false,
+  keep: Effect.void,
+  end: Effect.void
+}
 
 /** How far apart checkpoints are, and how many make a pack. @category models @since 0.1.0 */
 export interface Spacing {
@@ -119,83 +130,127 @@ export const checkpointsOf = (
     const key = `${name}-${version}`
     const known = shelves.get(key)
     if (known !== undefined) return known
-    const shelf: Shelf = { positions: [...yield* snapshots.positions(name, version)], packs: new Map() }
+    const shelf: Shelf = {
+      positions: [...yield* snapshots.positions(name, version)],
+      packs: new Map(),
+      isTidy: false
+    }
     shelves.set(key, shelf)
     return shelf
   })
 
-  /** The checkpoints of a pack, none when it is not sound: then it is no more. */
-  const open = Effect.fnUntraced(function*<S, C extends Place>(
-    fold: Resumable<S, C>,
-    shelf: Shelf,
-    world: World,
-    seq: number
-  ) {
+  /** The pack at a position, none when it is not sound: then it is no more. */
+  const open = Effect.fnUntraced(function*<S>(fold: Resumable<S>, shelf: Shelf, world: World, seq: number) {
     const atHand = shelf.packs.get(seq)
-    if (atHand !== undefined) return atHand as ReadonlyArray<C>
-    const snapshot = yield* snapshots.at(fold.name, fold.version, seq)
-    const found = snapshot === null ? Option.none() : fold.decode(world, snapshot.bytes)
-    if (Option.isNone(found) || found.value.at(-1)?.seq !== seq) {
-      shelf.positions.splice(shelf.positions.indexOf(seq), 1)
-      return undefined
+    if (atHand !== undefined) {
+      // The one that was asked for last is forgotten last.
+      shelf.packs.delete(seq)
+      remember(shelf, seq, atHand)
+      return atHand as Opened<S>
     }
-    remember(shelf, seq, found.value)
-    return found.value
+    const snapshot = yield* snapshots.at(fold.name, fold.version, seq)
+    const found = snapshot === null ? undefined : openPack(fold, world, snapshot.bytes)
+    if (found?.places.at(-1)?.seq === seq) {
+      remember(shelf, seq, found)
+      return found
+    }
+    forget(shelf, seq)
+    return undefined
   })
 
-  const nearest = Effect.fnUntraced(function*<S, C extends Place>(
-    fold: Resumable<S, C>,
+  /** The place of the last checkpoint of a pack: a pack that is looked for by position need not be opened for it. */
+  const lastPlaceOf = Effect.fnUntraced(function*<S>(
+    fold: Resumable<S>,
+    shelf: Shelf,
+    world: World,
+    position: Position,
+    seq: number
+  ) {
+    if (position._tag === "Seq" || position._tag === "End") return { ...START, seq }
+    return (yield* open(fold, shelf, world, seq))?.places.at(-1)
+  })
+
+  /** How many packs end at or before a position. Searched again where a pack turns out to be none. */
+  const packsUpTo = Effect.fnUntraced(function*<S>(
+    fold: Resumable<S>,
+    shelf: Shelf,
     world: World,
     position: Position
   ) {
-    const shelf = yield* shelfOf(fold)
-    // Packs whose last checkpoint is not beyond the position: `low` of them are known to be, those from `high` not to.
     let low = 0
     let high = shelf.positions.length
-    let before: C | undefined
     while (low < high) {
       const middle = (low + high) >>> 1
-      const seq = shelf.positions[middle]!
-      const isBeyond = position._tag === "Seq" && seq > position.seq
-      const pack = isBeyond ? [] : yield* open(fold, shelf, world, seq)
-      const last = pack?.at(-1)
-      if (pack === undefined) {
-        // One pack fewer: the search begins again.
+      const last = yield* lastPlaceOf(fold, shelf, world, position, shelf.positions[middle]!)
+      if (last === undefined) {
         low = 0
         high = shelf.positions.length
-        before = undefined
-      } else if (last !== undefined && isUpTo(position, last)) {
-        before = last
-        low = middle + 1
-      } else {
-        high = middle
-      }
+      } else if (isUpTo(position, last)) low = middle + 1
+      else high = middle
     }
-    const here = low < shelf.positions.length ? yield* open(fold, shelf, world, shelf.positions[low]!) : undefined
-    return Option.fromUndefinedOr(here?.findLast((place) => isUpTo(position, place)) ?? before)
+    return low
   })
 
-  const keeper = <S, C extends Place>(fold: Resumable<S, C>): Keeper<S, ReadError> => {
-    let copies: Array<C> = []
-    const save = Effect.fnUntraced(function*(pack: ReadonlyArray<C>) {
-      const { seq } = pack.at(-1)!
-      const shelf = yield* shelfOf(fold)
-      if (shelf.positions.includes(seq)) return
-      const saved = yield* Effect.option(snapshots.save(fold.name, fold.version, seq, fold.encode(pack)))
-      if (Option.isNone(saved)) return
-      shelf.positions.push(seq)
-      shelf.positions.sort((a, b) => a - b)
-      remember(shelf, seq, pack)
+  const nearest = Effect.fnUntraced(function*<S>(
+    fold: Resumable<S>,
+    world: World,
+    position: Position
+  ): Effect.fn.Return<Option.Option<S>, ReadError> {
+    const shelf = yield* shelfOf(fold)
+    const upTo = yield* packsUpTo(fold, shelf, world, position)
+    // It is in the pack that reaches beyond the position, or ends the one before.
+    for (const seq of [shelf.positions[upTo], shelf.positions[upTo - 1]]) {
+      if (seq === undefined) continue
+      const pack = yield* open(fold, shelf, world, seq)
+      if (pack === undefined) return yield* nearest(fold, world, position)
+      const i = pack.places.findLastIndex((place) => isUpTo(position, place))
+      if (i < 0) continue
+      const state = pack.resume(i)
+      if (Option.isSome(state)) return state
+      forget(shelf, seq)
+      return yield* nearest(fold, world, position)
+    }
+    return Option.none()
+  })
+
+  const save = Effect.fnUntraced(function*<S>(fold: Resumable<S>, seq: number, bytes: Uint8Array) {
+    const shelf = yield* shelfOf(fold)
+    if (shelf.positions.includes(seq)) return
+    yield* dropEarlier(snapshots, fold, shelf)
+    const saved = yield* Effect.option(snapshots.save(fold.name, fold.version, seq, bytes))
+    if (Option.isNone(saved)) return
+    shelf.positions.push(seq)
+    shelf.positions.sort((a, b) => a - b)
+  })
+
+  const keeper = <S>(fold: Resumable<S>): Keeper<S, ReadError> => {
+    let pack = fold.pack()
+    let places: Array<Place> = []
+    let full: Array<Effect.Effect<void, ReadError>> = []
+    const seal = (last: Place): void => {
+      full.push(save(fold, last.seq, packOf(places, pack.bytes())))
+      pack = fold.pack()
+      places = []
+    }
+    const keep = Effect.suspend(() => {
+      const saves = full
+      full = []
+      return Effect.all(saves, { discard: true })
     })
     return {
       note: (state, seq) => {
-        if (seq % every === 0) copies.push(fold.copy(state))
+        if (seq % every !== 0) return
+        const place = fold.place(state)
+        places.push(place)
+        pack.add(state)
+        if (places.length >= inAPack) seal(place)
       },
-      isFull: () => copies.length >= inAPack,
-      keep: Effect.suspend(() => {
-        const packs = inPacks(copies, inAPack)
-        copies = []
-        return Effect.forEach(packs, save, { discard: true })
+      isFull: () => full.length > 0,
+      keep,
+      end: Effect.suspend(() => {
+        const last = places.at(-1)
+        if (last !== undefined) seal(last)
+        return keep
       })
     }
   }
@@ -203,16 +258,64 @@ export const checkpointsOf = (
   return { nearest, keeper }
 }
 
-const inPacks = <C>(copies: ReadonlyArray<C>, size: number): ReadonlyArray<ReadonlyArray<C>> =>
-  Array.from({ length: Math.ceil(copies.length / size) }, (_, i) => copies.slice(i * size, (i + 1) * size))
-
 /** The packs of one fold: the positions of those that there are, ascending, and those in memory by position. */
 interface Shelf {
   readonly positions: Array<number>
-  readonly packs: Map<number, ReadonlyArray<Place>>
+  readonly packs: Map<number, Opened<unknown>>
+  isTidy: boolean
 }
 
-const remember = ({ packs }: Shelf, seq: number, pack: ReadonlyArray<Place>): void => {
+const remember = ({ packs }: Shelf, seq: number, pack: Opened<unknown>): void => {
   packs.set(seq, pack)
   if (packs.size > AT_HAND) packs.delete(packs.keys().next().value!)
+}
+
+const forget = ({ packs, positions }: Shelf, seq: number): void => {
+  packs.delete(seq)
+  positions.splice(positions.indexOf(seq), 1)
+}
+
+/** What earlier versions of a fold have left is of no use to anybody. */
+const dropEarlier = (
+  snapshots: Snapshots,
+  { name, version }: { readonly name: string; readonly version: number },
+  shelf: Shelf
+): Effect.Effect<void> => {
+  if (shelf.isTidy) return Effect.void
+  shelf.isTidy = true
+  const earlier = Array.from({ length: version - 1 }, (_, i) => i + 1)
+  return Effect.forEach(earlier, (old) => Effect.ignore(snapshots.drop(name, old)), { discard: true })
+}
+
+/** A pack that was read: where its checkpoints are, and what takes up the i-th. */
+interface Opened<S> {
+  readonly places: ReadonlyArray<Place>
+  readonly resume: (i: number) => Option.Option<S>
+}
+
+const packOf = (places: ReadonlyArray<Place>, folded: Uint8Array): Uint8Array => {
+  const out = new ByteWriter()
+  out.varint(places.length)
+  for (const { first, latest, seq, t } of places) {
+    out.varint(seq)
+    out.int(t)
+    out.int(first)
+    out.int(latest)
+  }
+  out.raw(folded)
+  return out.bytes.slice(0, out.length)
+}
+
+const openPack = <S>(fold: Resumable<S>, world: World, bytes: Uint8Array): Opened<S> | undefined => {
+  const input = new ByteReader(bytes)
+  const count = input.varint()
+  if (count > input.left) return undefined
+  const places = Array.from({ length: count }, (): Place => ({
+    seq: input.varint(),
+    t: input.int(),
+    first: input.int(),
+    latest: input.int()
+  }))
+  if (input.fault !== null) return undefined
+  return { places, resume: fold.open(world, bytes.subarray(input.at), places) }
 }

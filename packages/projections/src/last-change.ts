@@ -36,8 +36,8 @@ export const lastChanges = Effect.fn("projections.lastChanges")(
     const found = new Map<Leaf, number>()
     for (let end = to, left = leaves; end > from && left.length > 0;) {
       const stop = yield* log.checkpoints?.nearest(states, world, atSeq(end - 1)) ?? Effect.succeedNone
-      const begin = Option.match(stop, { onNone: () => 0, onSome: ({ seq }) => seq })
-      const at = traveller(world, Option.getOrUndefined(stop))
+      const at = Option.getOrElse(stop, () => traveller(world))
+      const begin = at.seq
       if (begin < from) yield* walk(log, { from: begin, to: from }, at.advance)
       const watched = left.map((leaf) => watch(leaf, at.state))
       const byActor = groupByActor(watched)

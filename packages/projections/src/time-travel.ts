@@ -32,7 +32,7 @@ import { NoSuchPosition } from "./position.ts"
 import type { Position } from "./position.ts"
 import { denseFrom } from "./projection.ts"
 import type { LogNotDense } from "./projection.ts"
-import { readStops, writeStops } from "./stops.ts"
+import { openStops, stopPack } from "./stops.ts"
 import type { Stop } from "./stops.ts"
 
 /**
@@ -122,25 +122,18 @@ const hasRoom = (s: State, e: Event): boolean => {
   }
 }
 
-/** Where a traveller is now. @category conversions @since 0.1.0 */
-export const stopOf = ({ place, state, unapplied, violated }: Traveller): Stop => ({
-  ...place,
-  unapplied,
-  violated,
-  cells: Float64Array.from(state.cells)
-})
-
 /** The state of the machine, as it can be put aside. @category folding @since 0.1.0 */
-export const states: Resumable<Traveller, Stop> = {
+export const states: Resumable<Traveller> = {
   name: "state",
-  version: 1,
+  version: 2,
   start: (world) => traveller(world),
   place: ({ place }) => place,
   advance: (at, event) => at.advance(event),
-  copy: stopOf,
-  resume: traveller,
-  encode: writeStops,
-  decode: (world, bytes) => readStops(bytes, initialState(world).cells.length)
+  pack: stopPack,
+  open: (world, bytes, places) => {
+    const stop = openStops(world, bytes, places)
+    return (i) => Option.map(stop(i), (from) => traveller(world, from))
+  }
 }
 
 /**
@@ -181,17 +174,14 @@ export const stateAt = Effect.fn("projections.stateAt")(
  * @category folding
  * @since 0.1.0
  */
-export const foldTo = Effect.fnUntraced(function*<E, S, C extends Place>(
+export const foldTo = Effect.fnUntraced(function*<E, S>(
   log: Log<E>,
-  fold: Resumable<S, C>,
+  fold: Resumable<S>,
   position: Position
 ): Effect.fn.Return<S, E | NotAWorld | NoSuchPosition | LogNotDense> {
   const world = yield* worldOf(log)
   const checkpoint = yield* log.checkpoints?.nearest(fold, world, position) ?? Effect.succeedNone
-  const state = Option.match(checkpoint, {
-    onNone: () => fold.start(world),
-    onSome: (copy) => fold.resume(world, copy)
-  })
+  const state = Option.getOrElse(checkpoint, () => fold.start(world))
   const keeper = log.checkpoints?.keeper(fold) ?? NO_KEEPER
   const place = fold.place(state)
   const isNext = denseFrom(fold.name, place.seq + 1)
@@ -204,7 +194,7 @@ export const foldTo = Effect.fnUntraced(function*<E, S, C extends Place>(
     }
     return keeper.isFull() ? keeper.keep : Effect.void
   })
-  yield* keeper.keep
+  yield* keeper.end
   yield* arrived(position, fold.place(state).seq)
   return state
 })
