@@ -25,15 +25,18 @@ export const durationText = (ns: number): string => {
   return ns < 1_000_000_000 ? `${(ns / 1e6).toFixed(1)} ms` : `${(ns / 1e9).toFixed(1)} s`
 }
 
-const nameOf = (o: Origins, thread: number): string => threadName(o.at.state, thread)
+/** As of when an answer is. */
+type AsOf = Pick<Origins, "at">
+
+const nameOf = (o: AsOf, thread: number): string => threadName(o.at.state, thread)
 
 /** `#77 (1.2 us ago)`. */
-const since = (o: Origins, { envelope }: Origin): string =>
+const since = (o: AsOf, { envelope }: Origin): string =>
   envelope.seq === o.at.seq
     ? `#${envelope.seq} (just now)`
     : `#${envelope.seq} (${durationText(Math.max(0, o.at.t - envelope.t))} ago)`
 
-const by = (o: Origins, origin: Origin): string => nameOf(o, origin.envelope.data.thread)
+const by = (o: AsOf, origin: Origin): string => nameOf(o, origin.envelope.data.thread)
 
 /** The events of one kind among what explains an event. */
 const among = <K extends Event["_tag"]>(origin: Origin | undefined, tag: K): EventOf<K> | undefined => {
@@ -226,7 +229,12 @@ export const whyCount = (o: Origins): Answer => {
 // ---- a field, an event
 
 /** Why a field has its value: the event that changed it last. @category queries @since 0.1.0 */
-export const whyField = (o: Origins, path: string, value: Value | undefined, changed: Origin | undefined): Answer => {
+export const whyField = (
+  o: AsOf,
+  path: string,
+  value: Value | undefined,
+  changed: Origin | undefined
+): Answer => {
   const is = value === undefined ? "means nothing here" : `is ${String(value)}`
   if (changed === undefined) return { text: `${path} ${is}: no event up to here has changed it`, from: [] }
   const how = `${by(o, changed)}: ${changed.envelope.data._tag} ${fieldText(changed.envelope.data)}`.trimEnd()

@@ -87,6 +87,8 @@ export interface Pack<S> {
 
 /** The checkpoints beside one log. @category models @since 0.1.0 */
 export interface Checkpoints<E = ReadError> {
+  /** Events from one to the next. */
+  readonly every: number
   /** The fold as it was at the last checkpoint up to a position. */
   readonly nearest: <S>(fold: Resumable<S>, world: World, position: Position) => Effect.Effect<Option.Option<S>, E>
   /** What keeps the checkpoints that a fold comes by. */
@@ -255,7 +257,7 @@ export const checkpointsOf = (
     }
   }
 
-  return { nearest, keeper }
+  return { every, nearest, keeper }
 }
 
 /** The packs of one fold: the positions of those that there are, ascending, and those in memory by position. */

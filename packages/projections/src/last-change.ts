@@ -1,18 +1,21 @@
 /**
- * Which event changed a field last: looked for backwards, from checkpoint to checkpoint, since most fields changed not
- * long ago. What has no checkpoints is folded once from its beginning.
+ * Which event changed a field last, as of a position.
+ *
+ * The fold knows it of all fields but those of frames that are gone: of these, it is known where the frame was in its slot
+ * last. That is looked for from checkpoint to checkpoint, in strides that grow, since most frames do not live long.
  *
  * @since 0.1.0
  */
-import type { ActorId, State, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Log } from "./log.ts"
+import { advanceChanges, changes, lastChange } from "./changes.ts"
+import type { Changes } from "./changes.ts"
+import type { Log, NotAWorld } from "./log.ts"
 import { atSeq } from "./position.ts"
-import { touchedBy } from "./state-view.ts"
-import type { Leaf, Value } from "./state-view.ts"
-import { states, traveller } from "./time-travel.ts"
+import type { NoSuchPosition } from "./position.ts"
+import type { LogNotDense } from "./projection.ts"
+import type { Leaf } from "./state-view.ts"
+import { foldTo } from "./time-travel.ts"
 
 /** Events behind `from` (exclusive), up to `to`. @category models @since 0.1.0 */
 export interface Span {
@@ -21,7 +24,8 @@ export interface Span {
 }
 
 /**
- * The position of the event that changed each leaf last, for those that changed in the span.
+ * The position of the event that changed each leaf last, up to where the changes are; 0 for none. The frames that leaves
+ * are of lived at position `from` or later.
  *
  * @category queries
  * @since 0.1.0
@@ -29,64 +33,60 @@ export interface Span {
 export const lastChanges = Effect.fn("projections.lastChanges")(
   function*<E>(
     log: Log<E>,
-    world: World,
+    now: Changes,
     leaves: ReadonlyArray<Leaf>,
-    { from, to }: Span
-  ): Effect.fn.Return<ReadonlyMap<Leaf, number>, E> {
+    from: number
+  ): Effect.fn.Return<ReadonlyMap<Leaf, number>, E | NotAWorld | NoSuchPosition | LogNotDense> {
     const found = new Map<Leaf, number>()
-    for (let end = to, left = leaves; end > from && left.length > 0;) {
-      const stop = yield* log.checkpoints?.nearest(states, world, atSeq(end - 1)) ?? Effect.succeedNone
-      const at = Option.getOrElse(stop, () => traveller(world))
-      const begin = at.seq
-      if (begin < from) yield* walk(log, { from: begin, to: from }, at.advance)
-      const watched = left.map((leaf) => watch(leaf, at.state))
-      const byActor = groupByActor(watched)
-      yield* walk(log, { from: Math.max(begin, from), to: end }, (event) => {
-        at.advance(event)
-        for (const actor of touchedBy(at.state, event.data)) byActor.get(actor)?.forEach(look(at.state, event.seq))
-      })
-      for (const { leaf, seq } of watched) if (seq > 0) found.set(leaf, seq)
-      left = left.filter((leaf) => !found.has(leaf))
-      end = begin
-    }
+    const gone = leaves.filter((leaf) => !note(found, now, leaf))
+    yield* search(log, found, gone, { from, to: now.at.seq }, 0)
     return found
   }
 )
 
-type Advance = ReturnType<typeof traveller>["advance"]
-
-const walk = <E>(log: Log<E>, { from, to }: Span, advance: Advance): Effect.Effect<void, E> =>
-  Stream.runForEachArray(
-    log.read({ from: from + 1, to }),
-    (chunk) => Effect.sync(() => chunk.forEach((event) => advance(event)))
-  )
-
-/** A leaf on its way through a span. */
-interface Watched {
-  readonly leaf: Leaf
-  now: Value | undefined
-  /** The last event that changed it. */
-  seq: number
+/** Notes the last change of a leaf, unless its frame is not there. */
+const note = (found: Map<Leaf, number>, c: Changes, leaf: Leaf): boolean => {
+  const seq = lastChange(c, leaf)
+  if (seq !== undefined) found.set(leaf, seq)
+  return seq !== undefined
 }
 
-const watch = (leaf: Leaf, s: State): Watched => ({ leaf, now: leaf.read(s), seq: 0 })
+/** A stride is longer than the one before by so much. */
+const GROWTH = 8
 
-/** The leaves to look at after an event of an actor: there can be a great many events, and reading a leaf is slow. */
-const groupByActor = (watched: ReadonlyArray<Watched>): ReadonlyMap<ActorId, ReadonlyArray<Watched>> => {
-  const groups = new Map<ActorId, Array<Watched>>()
-  for (const one of watched) {
-    for (const actor of one.leaf.actors) {
-      const group = groups.get(actor)
-      if (group === undefined) groups.set(actor, [one])
-      else group.push(one)
-    }
-  }
-  return groups
-}
+/** Finds the last changes of frames' leaves that are in their slots at one end of a span, and not at the other. */
+const search = Effect.fnUntraced(function*<E>(
+  log: Log<E>,
+  found: Map<Leaf, number>,
+  gone: ReadonlyArray<Leaf>,
+  { from, to }: Span,
+  stride: number
+): Effect.fn.Return<void, E | NotAWorld | NoSuchPosition | LogNotDense> {
+  if (gone.length === 0) return
+  const every = log.checkpoints?.every ?? Infinity
+  if (to - from <= every) return yield* walk(log, found, gone, { from, to })
+  // At a checkpoint nothing is left to fold.
+  const middle = from - from % every + Math.max(every, Math.floor(Math.min(stride, (to - from) / 2) / every) * every)
+  const there = yield* foldTo(log, changes, atSeq(middle))
+  const isThere = (leaf: Leaf) => lastChange(there, leaf) !== undefined
+  yield* search(log, found, gone.filter((leaf) => !isThere(leaf)), { from, to: middle }, (middle - from) / 2)
+  yield* search(log, found, gone.filter(isThere), { from: middle, to }, Math.max(every, stride * GROWTH))
+})
 
-const look = (s: State, seq: number) => (watched: Watched): void => {
-  const value = watched.leaf.read(s)
-  if (value === watched.now) return
-  watched.now = value
-  watched.seq = seq
-}
+const walk = Effect.fnUntraced(function*<E>(
+  log: Log<E>,
+  found: Map<Leaf, number>,
+  gone: ReadonlyArray<Leaf>,
+  { from, to }: Span
+) {
+  const c = yield* foldTo(log, changes, atSeq(from))
+  let left = gone
+  yield* Stream.runForEachArray(log.read({ from: from + 1, to }), (chunk) =>
+    Effect.sync(() => {
+      for (const event of chunk) {
+        left = left.filter((leaf) => note(found, c, leaf))
+        if (left.length === 0) return
+        advanceChanges(c, event)
+      }
+    }))
+})

@@ -53,9 +53,8 @@ export interface Traveller {
   readonly advance: (event: Envelope<Event>) => void
 }
 
-/** A traveller at the start of a world, or where another one was. @category constructors @since 0.1.0 */
-export const traveller = (world: World, from?: Stop): Traveller => {
-  const state = initialState(world)
+/** A traveller at the start of a world, or where another one was; `state` is the world's start. @category constructors @since 0.1.0 */
+export const traveller = (world: World, from?: Stop, state: State = initialState(world)): Traveller => {
   if (from !== undefined) state.cells.set(from.cells)
   const evolve = new Evolve(state)
   let { first, latest } = from ?? START
