@@ -16,7 +16,7 @@ import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
 
 /** A checkpoint every 50 events, three to a pack. */
-const SPACING = { every: 50, inAPack: 3 }
+const SPACING = { every: 50, pack: 150 }
 
 const headerOf = (scenario: string, policy: string, seed: number): RunHeader =>
   runHeader(SCENARIOS.find(({ name }) => name === scenario)!, POLICIES.find(({ name }) => name === policy)!, {
@@ -88,7 +88,7 @@ describe("checkpoints", () => {
                   assert.deepStrictEqual(yield* told(withCheckpoints(journal, SPACING), a, b, subject), expected)
                 }
                 yield* stateAt(kept, atSeq(seq))
-                const packs = Math.floor(seq / (SPACING.every * SPACING.inAPack))
+                const packs = Math.floor(seq / SPACING.pack)
                 assert.isAtLeast((yield* journal.snapshot.positions(states.name, states.version)).length, packs)
               })))
           ),

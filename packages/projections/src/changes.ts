@@ -14,6 +14,7 @@ import type { Envelope } from "@pfnscope/journal"
 import { initialState, MMU, NotingMmu, regionOf } from "@pfnscope/protocol"
 import type { Event, Region, State, World } from "@pfnscope/protocol"
 import * as Option from "effect/Option"
+import { START } from "./checkpoint.ts"
 import type { Pack, Resumable } from "./checkpoint.ts"
 import { FRAME_FIELDS, isOfFrame, lastingLeavesOf, pathOf, readFrame, touchedBy } from "./state-view.ts"
 import type { Leaf, Value } from "./state-view.ts"
@@ -25,8 +26,9 @@ import type { Traveller } from "./time-travel.ts"
 /** The fields of a world: first those that last, then those of the frame in each slot of the frame table. */
 interface Fields {
   readonly reads: ReadonlyArray<(s: State) => Value | undefined>
+  readonly lasting: ReadonlyArray<Leaf>
   /** The numbers of the fields that last, by path. */
-  readonly lasting: ReadonlyMap<string, number>
+  readonly numbers: ReadonlyMap<string, number>
   /** The fields that are read from each cell. */
   readonly byCell: ReadonlyArray<ReadonlyArray<number>>
   /** Of each actor, the cells that an event may have written: of the primary MMU, those that it takes no note of. */
@@ -64,7 +66,8 @@ const fieldsOf = (s: State): Fields => {
   const actors = Array.from({ length: 2 + s.gpcs.length + s.threads.length }, (_, actor) => actor)
   return {
     reads: [...lasting.map(({ read }) => read), ...slots.flatMap(readsOfSlot)],
-    lasting: new Map(lasting.map((leaf, field) => [pathOf(leaf), field])),
+    lasting,
+    numbers: new Map(lasting.map((leaf, field) => [pathOf(leaf), field])),
     byCell,
     regions: actors.map((actor) => actor === MMU ? s.mmu.lockCells() : regionOf(s, actor))
   }
@@ -78,19 +81,19 @@ const readsOfSlot = (slot: number): Fields["reads"] =>
 const known = new WeakMap<World, Fields>()
 
 const changesAt = (world: World, from?: Stop): Changes => {
-  const start = initialState(world)
-  const mmu = new NotingMmu(start.cells, start.mmu.o, start.geo)
-  const at = traveller(world, from, { ...start, mmu })
-  const fields = known.get(world) ?? fieldsOf(start)
+  const { state, ...stop } = from ?? { ...START, unapplied: 0, violated: 0, state: initialState(world) }
+  const mmu = new NotingMmu(state.cells, state.mmu.o, state.geo)
+  const at = traveller(world, { ...stop, state: { ...state, mmu } })
+  const fields = known.get(world) ?? fieldsOf(state)
   known.set(world, fields)
   return {
     at,
     fields,
     written: mmu.written,
     seqs: new Float64Array(fields.reads.length),
-    values: fields.reads.map((read) => read(at.state)),
-    cells: Float64Array.from(at.state.cells),
-    pfns: Float64Array.from({ length: fields.reads.length - fields.lasting.size }, (_, place) => pfnOf(start, place)),
+    values: fields.reads.map((read) => read(state)),
+    cells: new Float64Array(state.cells),
+    pfns: Float64Array.from({ length: fields.reads.length - fields.lasting.length }, (_, place) => pfnOf(state, place)),
     isDue: new Uint8Array(fields.reads.length)
   }
 }
@@ -143,7 +146,7 @@ const pfnOf = ({ mmu }: State, place: number): number => mmu.pfnAt(mmu.at(Math.f
 
 /** Whether the field is of a frame that was not in its slot before; now it was. */
 const isOfNewFrame = ({ at: { state }, fields: { lasting }, pfns }: Changes, field: number): boolean => {
-  const place = field - lasting.size
+  const place = field - lasting.length
   const pfn = place < 0 ? undefined : pfnOf(state, place)
   if (pfn === undefined || pfns[place] === pfn) return false
   pfns[place] = pfn
@@ -158,19 +161,20 @@ const isOfNewFrame = ({ at: { state }, fields: { lasting }, pfns }: Changes, fie
  * @since 0.1.0
  */
 export const lastChange = (
-  { at: { state: { mmu } }, fields: { lasting }, seqs }: Changes,
+  { at: { state: { mmu } }, fields: { lasting, numbers }, seqs }: Changes,
   leaf: Leaf
 ): number | undefined => {
-  if (!isOfFrame(leaf)) return seqs[lasting.get(pathOf(leaf)) ?? -1]
+  if (!isOfFrame(leaf)) return seqs[numbers.get(pathOf(leaf)) ?? -1]
   const slot = mmu.slotOf(leaf.pfn)
   const field = FRAME_FIELDS.findIndex(([name]) => name === leaf.field.at(-1))
-  return mmu.pfnAt(mmu.at(slot)) === leaf.pfn ? seqs[lasting.size + slot * FRAME_FIELDS.length + field] : undefined
+  return mmu.pfnAt(mmu.at(slot)) === leaf.pfn ? seqs[lasting.length + slot * FRAME_FIELDS.length + field] : undefined
 }
 
 /** The last change of every field, as it can be put aside. @category folding @since 0.1.0 */
 export const changes: Resumable<Changes> = {
   name: "changes",
   version: 1,
+  every: 256,
   start: (world) => changesAt(world),
   place: ({ at }) => at.place,
   advance: advanceChanges,

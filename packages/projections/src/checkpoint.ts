@@ -4,8 +4,7 @@
  *
  * They lie in packs, one snapshot of the journal's each: a pack at position `n` has the checkpoints from the pack before
  * it up to `n`. The journal binds a snapshot to the log's hash, so that one that is damaged, or of another log, is not
- * there; then the fold begins further ahead and keeps what it comes by. A log that is shorter than {@link EVERY}
- * has none.
+ * there; then the fold begins further ahead and keeps what it comes by. A short log has none.
  *
  * A pack begins with the places of its checkpoints: their number, then of each the position, the time, the first time
  * and the latest (varints). Behind them is what the fold wrote.
@@ -19,14 +18,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Position } from "./position.ts"
 
-/** Events from one checkpoint to the next: what is folded at most, on a log that was folded before. @category constants @since 0.1.0 */
-export const EVERY = 1024
+/** Events of a pack: what is read, and found sound or not, at once. */
+const PACK = 32_768
 
-/** Checkpoints in a pack: what is read, and found sound or not, at once. @category constants @since 0.1.0 */
-const IN_A_PACK = 32
-
-/** Packs of a fold that are kept in memory. */
-const AT_HAND = 64
+/** Bytes of a fold's packs that are kept in memory. */
+const AT_HAND = 1 << 25
 
 /**
  * A place in a log: the position and time (ns) of an event, the time of the first event, and the latest time up to
@@ -61,7 +57,8 @@ const isUpTo = (position: Position, { first, latest, seq }: Place): boolean => {
 
 /**
  * A fold that can be put aside and taken up again. `version` goes up with every change of the meaning, or of the layout,
- * of what is saved.
+ * of what is saved. `every` is how many events lie between two checkpoints: what is folded at most, on a log that was
+ * folded before.
  *
  * `open` is given sound bytes of the same name and version, and the places of their checkpoints; it gives what takes up
  * the i-th of them, or none where the bytes are not of this world all the same.
@@ -72,6 +69,7 @@ const isUpTo = (position: Position, { first, latest, seq }: Place): boolean => {
 export interface Resumable<S> {
   readonly name: string
   readonly version: number
+  readonly every: number
   readonly start: (world: World) => S
   readonly place: (state: S) => Place
   readonly advance: (state: S, event: Envelope<Event>) => void
@@ -87,8 +85,8 @@ export interface Pack<S> {
 
 /** The checkpoints beside one log. @category models @since 0.1.0 */
 export interface Checkpoints<E = ReadError> {
-  /** Events from one to the next. */
-  readonly every: number
+  /** Events from one of a fold's to the next. */
+  readonly spacing: (fold: { readonly every: number }) => number
   /** The fold as it was at the last checkpoint up to a position. */
   readonly nearest: <S>(fold: Resumable<S>, world: World, position: Position) => Effect.Effect<Option.Option<S>, E>
   /** What keeps the checkpoints that a fold comes by. */
@@ -111,10 +109,10 @@ export const NO_KEEPER: Keeper<unknown, never> = {
   end: Effect.void
 }
 
-/** How far apart checkpoints are, and how many make a pack. @category models @since 0.1.0 */
+/** How far apart checkpoints are, where that is not as each fold has it, and how many events make a pack. @category models @since 0.1.0 */
 export interface Spacing {
   readonly every?: number | undefined
-  readonly inAPack?: number | undefined
+  readonly pack?: number | undefined
 }
 
 /**
@@ -125,8 +123,9 @@ export interface Spacing {
  */
 export const checkpointsOf = (
   snapshots: Snapshots,
-  { every = EVERY, inAPack = IN_A_PACK }: Spacing = {}
+  { every, pack: packed = PACK }: Spacing = {}
 ): Checkpoints => {
+  const spacing = (fold: { readonly every: number }) => every ?? fold.every
   const shelves = new Map<string, Shelf>()
   const shelfOf = Effect.fnUntraced(function*({ name, version }: { readonly name: string; readonly version: number }) {
     const key = `${name}-${version}`
@@ -135,6 +134,7 @@ export const checkpointsOf = (
     const shelf: Shelf = {
       positions: [...yield* snapshots.positions(name, version)],
       packs: new Map(),
+      bytes: 0,
       isTidy: false
     }
     shelves.set(key, shelf)
@@ -146,7 +146,7 @@ export const checkpointsOf = (
     const atHand = shelf.packs.get(seq)
     if (atHand !== undefined) {
       // The one that was asked for last is forgotten last.
-      shelf.packs.delete(seq)
+      putAway(shelf, seq)
       remember(shelf, seq, atHand)
       return atHand as Opened<S>
     }
@@ -241,11 +241,11 @@ export const checkpointsOf = (
     })
     return {
       note: (state, seq) => {
-        if (seq % every !== 0) return
+        if (seq % spacing(fold) !== 0) return
         const place = fold.place(state)
         places.push(place)
         pack.add(state)
-        if (places.length >= inAPack) seal(place)
+        if (seq % packed === 0) seal(place)
       },
       isFull: () => full.length > 0,
       keep,
@@ -257,24 +257,34 @@ export const checkpointsOf = (
     }
   }
 
-  return { every, nearest, keeper }
+  return { spacing, nearest, keeper }
 }
 
 /** The packs of one fold: the positions of those that there are, ascending, and those in memory by position. */
 interface Shelf {
   readonly positions: Array<number>
   readonly packs: Map<number, Opened<unknown>>
+  bytes: number
   isTidy: boolean
 }
 
-const remember = ({ packs }: Shelf, seq: number, pack: Opened<unknown>): void => {
-  packs.set(seq, pack)
-  if (packs.size > AT_HAND) packs.delete(packs.keys().next().value!)
+const remember = (shelf: Shelf, seq: number, pack: Opened<unknown>): void => {
+  shelf.packs.set(seq, pack)
+  shelf.bytes += pack.bytes
+  for (const oldest of shelf.packs.keys()) {
+    if (shelf.bytes <= AT_HAND || oldest === seq) return
+    putAway(shelf, oldest)
+  }
 }
 
-const forget = ({ packs, positions }: Shelf, seq: number): void => {
-  packs.delete(seq)
-  positions.splice(positions.indexOf(seq), 1)
+const putAway = (shelf: Shelf, seq: number): void => {
+  shelf.bytes -= shelf.packs.get(seq)?.bytes ?? 0
+  shelf.packs.delete(seq)
+}
+
+const forget = (shelf: Shelf, seq: number): void => {
+  putAway(shelf, seq)
+  shelf.positions.splice(shelf.positions.indexOf(seq), 1)
 }
 
 /** What earlier versions of a fold have left is of no use to anybody. */
@@ -291,6 +301,7 @@ const dropEarlier = (
 
 /** A pack that was read: where its checkpoints are, and what takes up the i-th. */
 interface Opened<S> {
+  readonly bytes: number
   readonly places: ReadonlyArray<Place>
   readonly resume: (i: number) => Option.Option<S>
 }
@@ -319,5 +330,5 @@ const openPack = <S>(fold: Resumable<S>, world: World, bytes: Uint8Array): Opene
     latest: input.int()
   }))
   if (input.fault !== null) return undefined
-  return { places, resume: fold.open(world, bytes.subarray(input.at), places) }
+  return { bytes: bytes.length, places, resume: fold.open(world, bytes.subarray(input.at), places) }
 }

@@ -3,14 +3,14 @@
  *
  * @since 0.1.0
  */
-import type { State } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import { changes } from "./changes.ts"
+import type { Changes } from "./changes.ts"
 import { lastChanges } from "./last-change.ts"
 import type { Log, NotAWorld } from "./log.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
 import type { LogNotDense } from "./projection.ts"
-import { leavesOf, pathOf } from "./state-view.ts"
+import { framesOf, pathOf } from "./state-view.ts"
 import type { Leaf, Value } from "./state-view.ts"
 import { foldTo } from "./time-travel.ts"
 
@@ -47,7 +47,7 @@ export const diff = Effect.fn("projections.diff")(
     const other = yield* foldTo(log, changes, b)
     const [from, to] = there.at.seq <= other.at.seq ? [there, other] : [other, there]
     const [before, after] = [from.at.state, to.at.state]
-    const changed = changedLeaves(before, after)
+    const changed = changedLeaves(from, to)
     const seqs = yield* lastChanges(log, to, changed, from.at.seq)
     return {
       from: from.at.seq,
@@ -62,12 +62,18 @@ export const diff = Effect.fn("projections.diff")(
   }
 )
 
-/** The leaves that read differently, those of either state. */
-const changedLeaves = (a: State, b: State): ReadonlyArray<Leaf> => {
-  const all = new Map<string, Leaf>()
-  for (const leaf of [...leavesOf(a), ...leavesOf(b)]) {
-    const path = pathOf(leaf)
-    if (!all.has(path)) all.set(path, leaf)
-  }
-  return [...all.values()].filter((leaf) => leaf.read(a) !== leaf.read(b))
+const isOfMmu = ({ subject }: Leaf): boolean => subject === "mmu/0"
+
+/** The leaves that read differently: those that last, and those of the frames of either state. */
+const changedLeaves = (a: Changes, b: Changes): ReadonlyArray<Leaf> => {
+  const lasting = a.fields.lasting.filter((_, field) => a.values[field] !== b.values[field])
+  const frames = framesOf(a.at.state)
+  const known = new Set(frames.map(({ pfn }) => pfn))
+  const differs = ({ read }: Leaf) => read(a.at.state) !== read(b.at.state)
+  return [
+    ...lasting.filter(isOfMmu),
+    ...frames.filter(differs),
+    ...lasting.filter((leaf) => !isOfMmu(leaf)),
+    ...framesOf(b.at.state).filter(({ pfn }) => !known.has(pfn)).filter(differs)
+  ]
 }

@@ -63,7 +63,7 @@ const search = Effect.fnUntraced(function*<E>(
   stride: number
 ): Effect.fn.Return<void, E | NotAWorld | NoSuchPosition | LogNotDense> {
   if (gone.length === 0) return
-  const every = log.checkpoints?.every ?? Infinity
+  const every = log.checkpoints?.spacing(changes) ?? Infinity
   if (to - from <= every) return yield* walk(log, found, gone, { from, to })
   // At a checkpoint nothing is left to fold.
   const middle = from - from % every + Math.max(every, Math.floor(Math.min(stride, (to - from) / 2) / every) * every)

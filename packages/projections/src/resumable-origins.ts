@@ -22,6 +22,7 @@ type Links = Omit<Origins, "at">
 export const origins: Resumable<Origins> = {
   name: "origins",
   version: 2,
+  every: 1024,
   start: noOrigins,
   place: ({ at }) => at.place,
   advance: advanceOrigins,

@@ -110,7 +110,7 @@ const pageLeaves = (s: State): ReadonlyArray<Leaf> => [
 /** The page table, and the frames that something other than one mapping keeps. */
 const mmuLeaves = (s: State): ReadonlyArray<Leaf> => [
   ...pageLeaves(s),
-  ...some(s.geo.frames).flatMap((i) => frameLeaves(s, i))
+  ...framesOf(s)
 ]
 
 const protectionOf = (s: State, page: number): Value | undefined => {
@@ -144,6 +144,10 @@ const frameLeaves = (s: State, slot: number): ReadonlyArray<FrameLeaf> => {
     read: (s) => readFrame(s, pfn, read)
   }))
 }
+
+/** The fields of the frames that live now. @category queries @since 0.1.0 */
+export const framesOf = (s: State): ReadonlyArray<FrameLeaf> =>
+  some(s.geo.frames).flatMap((slot) => frameLeaves(s, slot))
 
 /** Whether a leaf is of a frame: such come and go with it. @category queries @since 0.1.0 */
 export const isOfFrame = (leaf: Leaf): leaf is FrameLeaf => "pfn" in leaf

@@ -8,17 +8,17 @@
  * @since 0.1.0
  */
 import { ByteReader, ByteWriter } from "@pfnscope/journal"
-import { initialState } from "@pfnscope/protocol"
-import type { World } from "@pfnscope/protocol"
+import { initialState, layout } from "@pfnscope/protocol"
+import type { Cells, State, World } from "@pfnscope/protocol"
 import * as Option from "effect/Option"
 import type { Pack, Place } from "./checkpoint.ts"
 import type { Traveller } from "./time-travel.ts"
 
-/** The cells of a state at a place. @category models @since 0.1.0 */
+/** A state at a place. @category models @since 0.1.0 */
 export interface Stop extends Place {
   readonly unapplied: number
   readonly violated: number
-  readonly cells: Float64Array
+  readonly state: State
 }
 
 /** Begins to write stops. @category conversions @since 0.1.0 */
@@ -27,7 +27,7 @@ export const stopPack = (): Pack<Traveller> => {
   let before: Float64Array | undefined
   return {
     add: ({ state: { cells, geo }, unapplied, violated }) => {
-      before ??= Float64Array.from(initialState(geo.world).cells)
+      before ??= new Float64Array(initialState(geo.world).cells)
       out.varint(unapplied)
       out.varint(violated)
       writeDifference(out, before, cells)
@@ -50,24 +50,27 @@ const writeDifference = (out: ByteWriter, before: Float64Array, cells: ArrayLike
 }
 
 /** Opens stops: gives the i-th, or none where the bytes are not of such a world. @category conversions @since 0.1.0 */
-export const openStops =
-  (world: World, bytes: Uint8Array, places: ReadonlyArray<Place>) => (i: number): Option.Option<Stop> => {
+export const openStops = (world: World, bytes: Uint8Array, places: ReadonlyArray<Place>) => {
+  const start = initialState(world)
+  return (i: number): Option.Option<Stop> => {
     const place = places[i]
-    const cells = Float64Array.from(initialState(world).cells)
+    const state = layout(start.geo)
+    state.cells.set(start.cells)
     const input = new ByteReader(bytes)
     let unapplied = 0
     let violated = 0
     for (let n = 0; n <= i && input.fault === null; n++) {
       unapplied = input.varint()
       violated = input.varint()
-      readDifference(input, cells)
+      readDifference(input, state.cells)
     }
     return place === undefined || input.fault !== null
       ? Option.none()
-      : Option.some({ ...place, unapplied, violated, cells })
+      : Option.some({ ...place, unapplied, violated, state })
   }
+}
 
-const readDifference = (input: ByteReader, cells: Float64Array): void => {
+const readDifference = (input: ByteReader, cells: Cells): void => {
   const differ = input.varint()
   let next = 0
   for (let n = 0; n < differ && input.fault === null; n++) {

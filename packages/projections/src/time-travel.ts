@@ -53,9 +53,9 @@ export interface Traveller {
   readonly advance: (event: Envelope<Event>) => void
 }
 
-/** A traveller at the start of a world, or where another one was; `state` is the world's start. @category constructors @since 0.1.0 */
-export const traveller = (world: World, from?: Stop, state: State = initialState(world)): Traveller => {
-  if (from !== undefined) state.cells.set(from.cells)
+/** A traveller at the start of a world, or where another one was. @category constructors @since 0.1.0 */
+export const traveller = (world: World, from?: Stop): Traveller => {
+  const state = from?.state ?? initialState(world)
   const evolve = new Evolve(state)
   let { first, latest } = from ?? START
   const self = {
@@ -125,6 +125,7 @@ const hasRoom = (s: State, e: Event): boolean => {
 export const states: Resumable<Traveller> = {
   name: "state",
   version: 2,
+  every: 256,
   start: (world) => traveller(world),
   place: ({ place }) => place,
   advance: (at, event) => at.advance(event),
