@@ -2,13 +2,25 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { file, memory, ReadOnly } from "@pfnscope/journal"
-import type { Journal } from "@pfnscope/journal"
+import type { Envelope, Journal } from "@pfnscope/journal"
 import { eventCodec, EventLog, Machine, runHeader, SCENARIOS } from "@pfnscope/machine"
 import type { RunHeader } from "@pfnscope/machine"
-import { atSeq, diff, logOf, stateAt, states, why, withCheckpoints } from "@pfnscope/projections"
+import {
+  atSeq,
+  diff,
+  leavesOf,
+  logOf,
+  pathOf,
+  SPAN,
+  stateAt,
+  states,
+  traveller,
+  why,
+  withCheckpoints
+} from "@pfnscope/projections"
 import type { Log, Position } from "@pfnscope/projections"
 import { POLICIES } from "@pfnscope/protocol"
-import type { Event } from "@pfnscope/protocol"
+import type { Event, World } from "@pfnscope/protocol"
 import { atJson } from "@pfnscope/render"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -35,18 +47,52 @@ const runOf = Effect.fnUntraced(function*(header: RunHeader) {
   return log
 })
 
-const SUBJECTS = ["mn/0", "gpc/0", "vcpu/0", "mm/0", "gpc/0.valid", "gpc/0.pfn", "mn/0.mmu_invalidate_seq", "event"]
+const SUBJECTS = ["mn/0", "gpc/0", "vcpu/0", "mm/0", "gpc/0.valid", "event", "field", "field", "field"]
 
 /** What a log says of two positions: states, what changed, and why something is as it is. */
 const told = Effect.fnUntraced(function*<E>(log: Log<E>, a: Position, b: Position, subject: string) {
   const at = yield* stateAt(log, a)
-  const asked = subject === "event" ? `#${Math.max(1, at.seq)}` : subject
+  const fields = leavesOf(at.state)
+  const asked = subject === "event"
+    ? `#${Math.max(1, at.seq)}`
+    : subject === "field"
+    ? pathOf(fields[(at.seq * 7919) % fields.length]!)
+    : subject
   const answer = yield* Effect.match(why(log, asked, a), {
     onFailure: (error) => String(error),
     onSuccess: (found) => found
   })
   return { at: atJson(at), diff: yield* diff(log, a, b), why: answer }
 })
+
+/** The last changes of fields behind a position, the slow way: they are read after every event. */
+const lastChangesWalked = (
+  world: World,
+  events: ReadonlyArray<Envelope<Event>>,
+  paths: ReadonlyArray<string>,
+  from: number
+): ReadonlyArray<readonly [path: string, seq: number]> => {
+  const at = traveller(world)
+  const leaves = new Map(leavesOf(at.state).map((leaf) => [pathOf(leaf), leaf]))
+  for (const [i, event] of events.entries()) {
+    at.advance(event)
+    if (i + 1 === from || i + 1 === events.length) {
+      for (const leaf of leavesOf(at.state)) leaves.set(pathOf(leaf), leaf)
+    }
+  }
+  const watched = paths.map((path) => ({ path, read: leaves.get(path)!.read, value: undefined as unknown, seq: 0 }))
+  const again = traveller(world)
+  for (const event of [undefined, ...events]) {
+    if (event !== undefined) again.advance(event)
+    if (again.seq < from) continue
+    for (const one of watched) {
+      const value = one.read(again.state)
+      if (value !== one.value && again.seq > from) one.seq = again.seq
+      one.value = value
+    }
+  }
+  return watched.map(({ path, seq }) => [path, seq])
+}
 
 /** A position of a log of so many events: an event, a source time, a time from the first event. */
 const drawnPosition = (share: number, kind: "Seq" | "Time" | "Elapsed", events: number, last: number): Position =>
@@ -97,6 +143,25 @@ describe("checkpoints", () => {
       ),
     60_000
   )
+
+  it.effect("know what changed last of frames that went long ago", () =>
+    Effect.gen(function*() {
+      const header = { ...headerOf("madvise-storm", "mainline-6.12", 5), until: 1_900_000 }
+      const journal = yield* runOf(header)
+      const events = Array.from(yield* Stream.runCollect(journal.read()))
+      const seq = events.length
+      assert.isAbove(seq, 2 * SPAN)
+      const kept = withCheckpoints(journal)
+      const { changes } = yield* diff(kept, atSeq(200), atSeq(seq))
+      assert.isAtLeast(changes.filter(({ path }) => path.startsWith("mmu/0.frames.")).length, 3)
+      const paths = changes.map(({ path }) => path)
+      // This frame was there at the start, and its slot has had others since.
+      const early = "mmu/0.frames.0x11.mapcount"
+      const expected = lastChangesWalked(header.world, events, [...paths, early], 200)
+      assert.deepStrictEqual(new Map(changes.map(({ path, seq }) => [path, seq])), new Map(expected.slice(0, -1)))
+      const { chain } = yield* why(kept, early, atSeq(seq))
+      assert.strictEqual(chain[0]!.seq, expected.at(-1)![1])
+    }), 60_000)
 
   it.effect(
     "that are wrong are noticed and made again, byte for byte, whatever is wrong",

@@ -2,8 +2,8 @@
  * Which event changed each field of the state last: a fold.
  *
  * A field is read again when a cell has changed that it is read from: it may still read the same, since much of it means
- * nothing most of the time. A frame has a slot of the frame table until another frame is there: what is known of its
- * fields goes with it.
+ * nothing most of the time. A frame has a slot of the frame table until another frame is there: then it is one of those
+ * that are gone, which are remembered to the end of the span.
  *
  * Hot: of 1800 cells and 900 fields an event changes two and one; half a million events a second.
  *
@@ -17,11 +17,17 @@ import * as Option from "effect/Option"
 import { START } from "./checkpoint.ts"
 import type { Pack, Resumable } from "./checkpoint.ts"
 import { FRAME_FIELDS, isOfFrame, lastingLeavesOf, pathOf, readFrame, touchedBy } from "./state-view.ts"
-import type { Leaf, Value } from "./state-view.ts"
+import type { FrameLeaf, Leaf, Value } from "./state-view.ts"
 import { joined, openStops, parted, stopPack } from "./stops.ts"
 import type { Stop } from "./stops.ts"
 import { traveller } from "./time-travel.ts"
 import type { Traveller } from "./time-travel.ts"
+
+/** Events of a span: at its end is known which frames have lost their slots in it. @category constants @since 0.1.0 */
+export const SPAN = 32_768
+
+/** The last changes of a frame's fields. */
+type FrameSeqs = ReadonlyArray<number>
 
 /** The fields of a world: first those that last, then those of the frame in each slot of the frame table. */
 interface Fields {
@@ -35,21 +41,38 @@ interface Fields {
   readonly regions: ReadonlyArray<Region>
 }
 
+/** What the fields were read from last, and what they read. */
+interface Reading {
+  readonly values: Array<Value | undefined>
+  readonly cells: Float64Array
+  /** Of each field of a frame, the frame that was in its slot. */
+  readonly pfns: Float64Array
+}
+
 /** The state on its way through a log, and the position of the last change of each field; 0: it is as at the start. @category models @since 0.1.0 */
 export interface Changes {
   readonly at: Traveller
   readonly fields: Fields
   readonly seqs: Float64Array
-  /** What each field reads. */
-  readonly values: Array<Value | undefined>
-  /** The cells as they were when the fields were read. */
-  readonly cells: Float64Array
-  /** Of each field of a frame, the frame that was in its slot then. */
-  readonly pfns: Float64Array
+  /** The frames that have lost their slots in this span so far, in that order. */
+  readonly gone: Map<number, FrameSeqs>
+  /** None before it is asked for: not everybody who takes the changes up goes on. */
+  reading: Reading | undefined
   /** What the MMU took note of since. */
   readonly written: Array<Region>
   /** Marks the fields that are to be read again. */
   readonly isDue: Uint8Array
+}
+
+/** What the fields read now. @category queries @since 0.1.0 */
+export const readingOf = (c: Changes): Reading => {
+  const { at: { state }, fields: { lasting, reads } } = c
+  c.reading ??= {
+    values: reads.map((read) => read(state)),
+    cells: new Float64Array(state.cells),
+    pfns: Float64Array.from({ length: reads.length - lasting.length }, (_, place) => pfnOf(state, place))
+  }
+  return c.reading
 }
 
 const fieldsOf = (s: State): Fields => {
@@ -91,23 +114,27 @@ const changesAt = (world: World, from?: Stop): Changes => {
     fields,
     written: mmu.written,
     seqs: new Float64Array(fields.reads.length),
-    values: fields.reads.map((read) => read(state)),
-    cells: new Float64Array(state.cells),
-    pfns: Float64Array.from({ length: fields.reads.length - fields.lasting.length }, (_, place) => pfnOf(state, place)),
+    gone: new Map(),
+    reading: undefined,
     isDue: new Uint8Array(fields.reads.length)
   }
 }
 
+/** The span that an event is in, from 0. */
+const spanOf = (seq: number): number => Math.ceil(seq / SPAN) - 1
+
 /** Takes one event into account. @category folding @since 0.1.0 */
 export const advanceChanges = (c: Changes, event: Envelope<Event>): void => {
   const { at, fields: { regions }, isDue, written } = c
+  const { cells } = readingOf(c)
   at.advance(event)
+  if (spanOf(event.seq) !== spanOf(event.seq - 1)) c.gone.clear()
   const due: Array<number> = []
   for (const actor of touchedBy(at.state, event.data)) {
     const region = regions[actor]
-    if (region !== undefined) compare(c, region, due)
+    if (region !== undefined) compare(c, cells, region, due)
   }
-  for (const region of written) compare(c, region, due)
+  for (const region of written) compare(c, cells, region, due)
   written.length = 0
   for (const field of due) {
     isDue[field] = 0
@@ -117,7 +144,8 @@ export const advanceChanges = (c: Changes, event: Envelope<Event>): void => {
 
 /** Finds the fields that are read from cells that have changed. */
 const compare = (
-  { at, cells, fields: { byCell }, isDue }: Changes,
+  { at, fields: { byCell }, isDue }: Changes,
+  cells: Float64Array,
   { from, to }: Region,
   due: Array<number>
 ): void => {
@@ -133,42 +161,48 @@ const compare = (
 }
 
 const look = (c: Changes, field: number, seq: number): void => {
-  const value = c.fields.reads[field]!(c.at.state)
-  const isNew = isOfNewFrame(c, field)
-  if (value === c.values[field] && !isNew) return
-  c.values[field] = value
+  const { at: { state }, fields: { lasting, reads }, seqs } = c
+  const { pfns, values } = readingOf(c)
+  const value = reads[field]!(state)
+  const place = field - lasting.length
+  const isNew = place >= 0 && pfns[place] !== pfnOf(state, place)
+  if (isNew) {
+    bury(c, pfns[place]!, place)
+    pfns[place] = pfnOf(state, place)
+  } else if (value === values[field]) return
+  values[field] = value
   // A frame that nobody has seen yet had no fields that mean anything.
-  c.seqs[field] = isNew && value === undefined ? 0 : seq
+  seqs[field] = isNew && value === undefined ? 0 : seq
 }
 
 /** The frame that a field of a frame is of, by the field's place among those. */
 const pfnOf = ({ mmu }: State, place: number): number => mmu.pfnAt(mmu.at(Math.floor(place / FRAME_FIELDS.length)))
 
-/** Whether the field is of a frame that was not in its slot before; now it was. */
-const isOfNewFrame = ({ at: { state }, fields: { lasting }, pfns }: Changes, field: number): boolean => {
-  const place = field - lasting.length
-  const pfn = place < 0 ? undefined : pfnOf(state, place)
-  if (pfn === undefined || pfns[place] === pfn) return false
-  pfns[place] = pfn
-  return true
+/** Remembers a frame that has lost its slot, at the first of its fields. */
+const bury = ({ fields: { lasting }, gone, seqs }: Changes, pfn: number, place: number): void => {
+  if (place % FRAME_FIELDS.length > 0 || pfn === 0) return
+  const first = lasting.length + place
+  gone.set(pfn, [...seqs.subarray(first, first + FRAME_FIELDS.length)])
 }
 
 /**
- * The position of the last event that changed a field, 0 for none; undefined when it is one of a frame whose slot has gone
- * to another.
+ * The position of the last event that changed a field, 0 for none; undefined when it is one of a frame that lost its slot in
+ * an earlier span.
  *
  * @category queries
  * @since 0.1.0
  */
-export const lastChange = (
-  { at: { state: { mmu } }, fields: { lasting, numbers }, seqs }: Changes,
-  leaf: Leaf
-): number | undefined => {
+export const lastChange = (c: Changes, leaf: Leaf): number | undefined => {
+  const { fields: { lasting, numbers }, gone, seqs } = c
   if (!isOfFrame(leaf)) return seqs[numbers.get(pathOf(leaf)) ?? -1]
-  const slot = mmu.slotOf(leaf.pfn)
   const field = FRAME_FIELDS.findIndex(([name]) => name === leaf.field.at(-1))
-  return mmu.pfnAt(mmu.at(slot)) === leaf.pfn ? seqs[lasting.length + slot * FRAME_FIELDS.length + field] : undefined
+  if (!isInSlot(c, leaf)) return gone.get(leaf.pfn)?.[field]
+  return seqs[lasting.length + c.at.state.mmu.slotOf(leaf.pfn) * FRAME_FIELDS.length + field]
 }
+
+/** Whether no other frame is where the frame of a leaf was. @category queries @since 0.1.0 */
+export const isInSlot = ({ at: { state: { mmu } } }: Changes, { pfn }: FrameLeaf): boolean =>
+  mmu.pfnAt(mmu.at(mmu.slotOf(pfn))) === pfn
 
 /** The last change of every field, as it can be put aside. @category folding @since 0.1.0 */
 export const changes: Resumable<Changes> = {
@@ -196,7 +230,7 @@ export const changes: Resumable<Changes> = {
       Option.flatMap(stop(i), (from) => {
         const c = changesAt(world, from)
         const input = new ByteReader(seqs)
-        for (let n = 0; n <= i && input.fault === null; n++) readSeqs(input, c.seqs, places[n]!.seq)
+        for (let n = 0; n <= i && input.fault === null; n++) readSeqs(input, c, places[n]!.seq, places[n - 1]?.seq ?? 0)
         return input.fault === null ? Option.some(c) : Option.none()
       })
   }
@@ -204,13 +238,16 @@ export const changes: Resumable<Changes> = {
 
 /**
  * The positions of last changes: of each checkpoint only those that differ from the checkpoint before, how many first. Each
- * is how many fields lie between it and the one before, and 0, or how far back the change is, plus one.
+ * is how many fields lie between it and the one before, and 0, or how far back the change is, plus one. Then the frames
+ * that are gone since, how many first, each its number and its last changes.
  */
 const seqPack = (): Pack<Changes> => {
   const out = new ByteWriter()
   let before: Float64Array | undefined
+  let last = 0
+  let buried = 0
   return {
-    add: ({ at, seqs }) => {
+    add: ({ at: { seq }, gone, seqs }) => {
       before ??= new Float64Array(seqs.length)
       const differ: Array<number> = []
       for (let field = 0; field < seqs.length; field++) if (seqs[field] !== before[field]) differ.push(field)
@@ -218,22 +255,43 @@ const seqPack = (): Pack<Changes> => {
       let next = 0
       for (const field of differ) {
         out.varint(field - next)
-        out.varint(seqs[field] === 0 ? 0 : at.seq - seqs[field]! + 1)
+        out.varint(backTo(seqs[field]!, seq))
         next = field + 1
       }
       before.set(seqs)
+      if (spanOf(seq) !== spanOf(last)) buried = 0
+      out.varint(gone.size - buried)
+      for (const [pfn, changed] of [...gone].slice(buried)) {
+        out.varint(pfn)
+        for (const one of changed) out.varint(backTo(one, seq))
+      }
+      last = seq
+      buried = gone.size
     },
     bytes: () => out.bytes.slice(0, out.length)
   }
 }
 
-const readSeqs = (input: ByteReader, seqs: Float64Array, seq: number): void => {
+/** A position as what it is before another: 0 for none. */
+const backTo = (change: number, seq: number): number => change === 0 ? 0 : seq - change + 1
+
+const readBack = (input: ByteReader, seq: number): number => {
+  const back = input.varint()
+  if (back > seq) input.fail(`${back} events before #${seq}`)
+  return back === 0 ? 0 : seq - back + 1
+}
+
+/** Reads the last changes of the checkpoint at `seq`, behind the one at `last`. */
+const readSeqs = (input: ByteReader, { gone, seqs }: Changes, seq: number, last: number): void => {
   let next = 0
   for (let left = input.varint(); left > 0 && input.fault === null; left--) {
     const field = next + input.varint()
-    const back = input.varint()
-    if (field >= seqs.length || back > seq) return input.fail(`field ${field} of ${seqs.length}`)
-    seqs[field] = back === 0 ? 0 : seq - back + 1
+    if (field >= seqs.length) return input.fail(`field ${field} of ${seqs.length}`)
+    seqs[field] = readBack(input, seq)
     next = field + 1
+  }
+  if (spanOf(seq) !== spanOf(last)) gone.clear()
+  for (let left = input.varint(); left > 0 && input.fault === null; left--) {
+    gone.set(input.varint(), FRAME_FIELDS.map(() => readBack(input, seq)))
   }
 }

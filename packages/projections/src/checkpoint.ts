@@ -85,8 +85,6 @@ export interface Pack<S> {
 
 /** The checkpoints beside one log. @category models @since 0.1.0 */
 export interface Checkpoints<E = ReadError> {
-  /** Events from one of a fold's to the next. */
-  readonly spacing: (fold: { readonly every: number }) => number
   /** The fold as it was at the last checkpoint up to a position. */
   readonly nearest: <S>(fold: Resumable<S>, world: World, position: Position) => Effect.Effect<Option.Option<S>, E>
   /** What keeps the checkpoints that a fold comes by. */
@@ -125,7 +123,6 @@ export const checkpointsOf = (
   snapshots: Snapshots,
   { every, pack: packed = PACK }: Spacing = {}
 ): Checkpoints => {
-  const spacing = (fold: { readonly every: number }) => every ?? fold.every
   const shelves = new Map<string, Shelf>()
   const shelfOf = Effect.fnUntraced(function*({ name, version }: { readonly name: string; readonly version: number }) {
     const key = `${name}-${version}`
@@ -241,7 +238,7 @@ export const checkpointsOf = (
     })
     return {
       note: (state, seq) => {
-        if (seq % spacing(fold) !== 0) return
+        if (seq % (every ?? fold.every) !== 0) return
         const place = fold.place(state)
         places.push(place)
         pack.add(state)
@@ -257,7 +254,7 @@ export const checkpointsOf = (
     }
   }
 
-  return { spacing, nearest, keeper }
+  return { nearest, keeper }
 }
 
 /** The packs of one fold: the positions of those that there are, ascending, and those in memory by position. */

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { changes } from "./changes.ts"
+import { changes, readingOf } from "./changes.ts"
 import type { Changes } from "./changes.ts"
 import { lastChanges } from "./last-change.ts"
 import type { Log, NotAWorld } from "./log.ts"
@@ -66,7 +66,8 @@ const isOfMmu = ({ subject }: Leaf): boolean => subject === "mmu/0"
 
 /** The leaves that read differently: those that last, and those of the frames of either state. */
 const changedLeaves = (a: Changes, b: Changes): ReadonlyArray<Leaf> => {
-  const lasting = a.fields.lasting.filter((_, field) => a.values[field] !== b.values[field])
+  const [before, after] = [readingOf(a).values, readingOf(b).values]
+  const lasting = a.fields.lasting.filter((_, field) => before[field] !== after[field])
   const frames = framesOf(a.at.state)
   const known = new Set(frames.map(({ pfn }) => pfn))
   const differs = ({ read }: Leaf) => read(a.at.state) !== read(b.at.state)

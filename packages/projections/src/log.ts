@@ -127,7 +127,7 @@ export const readUpTo = <E>(
   const from = seq + 1
   switch (position._tag) {
     case "Seq":
-      return log.read({ from, to: position.seq })
+      return from > position.seq ? Stream.empty : log.read({ from, to: position.seq })
     case "Time":
       return Stream.takeWhile(log.read({ from }), (event) => event.t <= position.nanos)
     case "Elapsed":
