@@ -7,12 +7,13 @@ import * as Effect from "effect/Effect"
 import { changes, readingOf } from "./changes.ts"
 import type { Changes } from "./changes.ts"
 import { lastChanges } from "./last-change.ts"
-import type { Log, NotAWorld } from "./log.ts"
+import type { Log } from "./log.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
 import type { LogNotDense } from "./projection.ts"
 import { framesOf, pathOf } from "./state-view.ts"
 import type { Leaf, Value } from "./state-view.ts"
 import { foldTo } from "./time-travel.ts"
+import type { NotAWorld } from "./world.ts"
 
 /** A changed field; null where it is absent. `seq` is the last event that changed it. @category models @since 0.1.0 */
 export interface Change {

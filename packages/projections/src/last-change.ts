@@ -9,13 +9,14 @@
 import * as Effect from "effect/Effect"
 import { changes, isInSlot, lastChange, SPAN } from "./changes.ts"
 import type { Changes } from "./changes.ts"
-import type { Log, NotAWorld } from "./log.ts"
+import type { Log } from "./log.ts"
 import { atSeq } from "./position.ts"
 import type { NoSuchPosition } from "./position.ts"
 import type { LogNotDense } from "./projection.ts"
 import { isOfFrame } from "./state-view.ts"
 import type { FrameLeaf, Leaf } from "./state-view.ts"
 import { foldTo } from "./time-travel.ts"
+import type { NotAWorld } from "./world.ts"
 
 /**
  * The position of the event that changed each leaf last, up to where the changes are; 0 for none. The frames that leaves

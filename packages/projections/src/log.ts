@@ -1,13 +1,9 @@
 /**
- * A log to look into: its events in order, and the world they happen in.
- *
- * A simulated run's header holds its world. A log without one (a kernel trace) gets the world that its events show: so
- * many caches and threads, and no modelled memory, so that page tables and frames stay unknown.
+ * A log to look into: its events in order.
  *
  * @since 0.1.0
  */
 import type { Envelope, Journal, ReadError } from "@pfnscope/journal"
-import { INVALID_GPA, ownerOf, World } from "@pfnscope/protocol"
 import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -53,15 +49,6 @@ export const logOf = <E = never>(
   }
 }
 
-/** The header says that it holds a world, and it is none. @category errors @since 0.1.0 */
-export class NotAWorld extends Schema.TaggedError<NotAWorld>()("NotAWorld", { reason: Schema.String }) {
-  override get message(): string {
-    return `the log's header: expected the world of its run, ${this.reason}`
-  }
-}
-
-const Meta = Schema.Struct({ world: Schema.Unknown })
-
 const Threads = Schema.Struct({
   world: Schema.Struct({ threads: Schema.Array(Schema.Struct({ name: Schema.String })) })
 })
@@ -72,46 +59,6 @@ export const threadNames = ({ header }: Pick<Log, "header">): ReadonlyArray<stri
     onNone: () => [],
     onSome: ({ world }) => world.threads.map(({ name }) => name)
   })
-
-/**
- * The world of a log: of its header, or the one that its events show.
- *
- * @category queries
- * @since 0.1.0
- */
-export const worldOf = Effect.fn("projections.worldOf")(
-  function*<E>(log: Log<E>): Effect.fn.Return<World, E | NotAWorld> {
-    const meta = Schema.decodeUnknownOption(Meta)(log.header.meta)
-    if (Option.isNone(meta)) return yield* worldSeen(log)
-    return yield* Schema.decodeUnknownEffect(World)(meta.value.world).pipe(
-      Effect.mapError((error) => new NotAWorld({ reason: error.message.split("\n").join(" ") }))
-    )
-  }
-)
-
-/** Counts the caches and threads that the events name; a thread is called as its stream is. */
-const worldSeen = Effect.fnUntraced(function*<E>(log: Log<E>) {
-  const names = new Map<number, string>()
-  let threads = 0
-  let gpcs = 0
-  yield* Stream.runForEachArray(log.read(), (chunk) =>
-    Effect.sync(() => {
-      for (const { data, stream } of chunk) {
-        threads = Math.max(threads, data.thread + 1)
-        if (ownerOf(data._tag) === "thread") names.set(data.thread, stream)
-        if ("gpc" in data) gpcs = Math.max(gpcs, data.gpc + 1)
-      }
-    }))
-  const world: World = {
-    pageSize: 4096,
-    areas: [],
-    memslots: [],
-    gpcs: Array.from({ length: gpcs }, () => ({ gpa: INVALID_GPA, state: "active" })),
-    threads: Array.from({ length: threads }, (_, t) => ({ name: names.get(t) ?? `thread/${t}`, ops: [], repeat: 0 })),
-    spareFrames: 0
-  }
-  return world
-})
 
 /**
  * The events behind a place (the start when not given) up to a position, that one included.

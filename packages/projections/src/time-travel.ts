@@ -23,17 +23,16 @@ import {
 import type { Event, State, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
-import { NO_KEEPER, START } from "./checkpoint.ts"
+import { START } from "./checkpoint.ts"
 import type { Place, Resumable } from "./checkpoint.ts"
-import { readUpTo, worldOf } from "./log.ts"
-import type { Log, NotAWorld } from "./log.ts"
-import { NoSuchPosition } from "./position.ts"
-import type { Position } from "./position.ts"
-import { denseFrom } from "./projection.ts"
+import { foldIn } from "./fold-in.ts"
+import type { Log } from "./log.ts"
+import type { NoSuchPosition, Position } from "./position.ts"
 import type { LogNotDense } from "./projection.ts"
 import { openStops, stopPack } from "./stops.ts"
 import type { Stop } from "./stops.ts"
+import { worldOf } from "./world.ts"
+import type { NotAWorld } from "./world.ts"
 
 /**
  * A state on its way through a log: `state` is as of the last event that `advance` took, `seq` its position and `t` its
@@ -179,28 +178,5 @@ export const foldTo = Effect.fnUntraced(function*<E, S>(
   fold: Resumable<S>,
   position: Position
 ): Effect.fn.Return<S, E | NotAWorld | NoSuchPosition | LogNotDense> {
-  const world = yield* worldOf(log)
-  const checkpoint = yield* log.checkpoints?.nearest(fold, world, position) ?? Effect.succeedNone
-  const state = Option.getOrElse(checkpoint, () => fold.start(world))
-  const keeper = log.checkpoints?.keeper(fold) ?? NO_KEEPER
-  const place = fold.place(state)
-  const isNext = denseFrom(fold.name, place.seq + 1)
-  yield* Stream.runForEachArray(readUpTo(log, position, place), (chunk): Effect.Effect<void, E | LogNotDense> => {
-    for (const event of chunk) {
-      const fault = isNext(event.seq)
-      if (fault !== undefined) return Effect.fail(fault)
-      fold.advance(state, event)
-      keeper.note(state, event.seq)
-    }
-    return keeper.isFull() ? keeper.keep : Effect.void
-  })
-  yield* keeper.end
-  yield* arrived(position, fold.place(state).seq)
-  return state
+  return yield* foldIn(log, yield* worldOf(log), fold, position)
 })
-
-/** Fails where the log ended before the position. */
-const arrived = (position: Position, head: number): Effect.Effect<void, NoSuchPosition> =>
-  position._tag === "Seq" && position.seq > head
-    ? Effect.fail(new NoSuchPosition({ seq: position.seq, head }))
-    : Effect.void
