@@ -18,7 +18,7 @@ import {
   why,
   withCheckpoints
 } from "@pfnscope/projections"
-import type { Log, Position } from "@pfnscope/projections"
+import type { FoldProgress, Log, Position } from "@pfnscope/projections"
 import { POLICIES } from "@pfnscope/protocol"
 import type { Event, World } from "@pfnscope/protocol"
 import { atJson } from "@pfnscope/render"
@@ -241,6 +241,23 @@ describe("checkpoints", () => {
       assert.strictEqual((yield* stateAt(withCheckpoints(journal, SPACING), atSeq(400))).stateHash, plain.stateHash)
       assert.deepStrictEqual(yield* positions(states.name, earlier), [])
       assert.deepStrictEqual(yield* positions(states.name, states.version), [150, 300, 400])
+    }))
+
+  it.effect("tell how far a fold is that comes by many, and nothing of one that does not", () =>
+    Effect.gen(function*() {
+      const journal = yield* runOf(headerOf("madvise-storm", "mainline-6.12", 1))
+      const told: Array<FoldProgress> = []
+      const kept = withCheckpoints(journal, {
+        ...SPACING,
+        progress: (progress) => Effect.sync(() => void told.push(progress))
+      })
+      yield* stateAt(kept, atSeq(700))
+      assert.deepStrictEqual(told.at(-1), { fold: "state", seq: 600, isOver: true })
+      assert.isAbove(told.length, 1)
+      for (const { isOver } of told.slice(0, -1)) assert.isFalse(isOver)
+      told.length = 0
+      yield* stateAt(kept, atSeq(690))
+      assert.deepStrictEqual(told, [])
     }))
 
   it.effect("that cannot be written are done without", () =>

@@ -11,8 +11,10 @@ import * as Effect from "effect/Effect"
 import type { FileSystem } from "effect/FileSystem"
 import type { Json } from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { clearProgress } from "./check/progress.ts"
 import { refused } from "./ended.ts"
 import type { Refused } from "./ended.ts"
+import { showFold } from "./fold-progress.ts"
 
 /** An existing log, for reading. */
 export const openLog = (path: string): Effect.Effect<Journal<Event>, Refused, FileSystem | Scope.Scope> =>
@@ -21,7 +23,10 @@ export const openLog = (path: string): Effect.Effect<Journal<Event>, Refused, Fi
 /** An existing log, to look into at any position: beside a long one is kept what the next look begins with. */
 export const openForTravel = (path: string): Effect.Effect<Log, Refused, FileSystem | Scope.Scope> =>
   file(eventCodec, { path, mode: "read", sidecars: true }).pipe(
-    Effect.map((journal) => withCheckpoints(journal)),
+    Effect.flatMap((journal) =>
+      Effect.map(journal.head, ({ seq }) => withCheckpoints(journal, { progress: showFold(seq) }))
+    ),
+    Effect.tap(Effect.addFinalizer(() => clearProgress)),
     Effect.mapError(refused)
   )
 

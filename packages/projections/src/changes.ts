@@ -208,7 +208,7 @@ export const isInSlot = ({ at: { state: { mmu } } }: Changes, { pfn }: FrameLeaf
 export const changes: Resumable<Changes> = {
   name: "changes",
   version: 1,
-  every: 256,
+  every: 128,
   start: (world) => changesAt(world),
   place: ({ at }) => at.place,
   advance: advanceChanges,

@@ -107,10 +107,24 @@ export const NO_KEEPER: Keeper<unknown, never> = {
   end: Effect.void
 }
 
-/** How far apart checkpoints are, where that is not as each fold has it, and how many events make a pack. @category models @since 0.1.0 */
-export interface Spacing {
+/** How far a fold is that goes through much of a log: behind the event `seq`, and whether that is the last. @category models @since 0.1.0 */
+export interface FoldProgress {
+  readonly fold: string
+  readonly seq: number
+  readonly isOver: boolean
+}
+
+/**
+ * How far apart checkpoints are, where that is not as each fold has it, and how many events make a pack; who is told
+ * when a fold has gone through a pack, and when it is over.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CheckpointOptions {
   readonly every?: number | undefined
   readonly pack?: number | undefined
+  readonly progress?: ((progress: FoldProgress) => Effect.Effect<void>) | undefined
 }
 
 /**
@@ -121,7 +135,7 @@ export interface Spacing {
  */
 export const checkpointsOf = (
   snapshots: Snapshots,
-  { every, pack: packed = PACK }: Spacing = {}
+  { every, pack: packed = PACK, progress = () => Effect.void }: CheckpointOptions = {}
 ): Checkpoints => {
   const shelves = new Map<string, Shelf>()
   const shelfOf = Effect.fnUntraced(function*({ name, version }: { readonly name: string; readonly version: number }) {
@@ -212,7 +226,7 @@ export const checkpointsOf = (
     return Option.none()
   })
 
-  const save = Effect.fnUntraced(function*<S>(fold: Resumable<S>, seq: number, bytes: Uint8Array) {
+  const savePack = Effect.fnUntraced(function*<S>(fold: Resumable<S>, seq: number, bytes: Uint8Array) {
     const shelf = yield* shelfOf(fold)
     if (shelf.positions.includes(seq)) return
     yield* dropEarlier(snapshots, fold, shelf)
@@ -226,30 +240,34 @@ export const checkpointsOf = (
     let pack = fold.pack()
     let places: Array<Place> = []
     let full: Array<Effect.Effect<void, ReadError>> = []
+    let told = 0
     const seal = (last: Place): void => {
-      full.push(save(fold, last.seq, packOf(places, pack.bytes())))
+      full.push(savePack(fold, last.seq, packOf(places, pack.bytes())))
       pack = fold.pack()
       places = []
     }
-    const keep = Effect.suspend(() => {
+    const save = Effect.suspend(() => {
       const saves = full
       full = []
       return Effect.all(saves, { discard: true })
     })
+    const tell = (isOver: boolean) => Effect.suspend(() => progress({ fold: fold.name, seq: told, isOver }))
     return {
       note: (state, seq) => {
         if (seq % (every ?? fold.every) !== 0) return
         const place = fold.place(state)
         places.push(place)
         pack.add(state)
-        if (seq % packed === 0) seal(place)
+        if (seq % packed !== 0) return
+        seal(place)
+        told = seq
       },
       isFull: () => full.length > 0,
-      keep,
+      keep: Effect.andThen(save, tell(false)),
       end: Effect.suspend(() => {
         const last = places.at(-1)
         if (last !== undefined) seal(last)
-        return keep
+        return told === 0 ? save : Effect.andThen(save, tell(true))
       })
     }
   }

@@ -10,7 +10,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { checkpointsOf, START } from "./checkpoint.ts"
-import type { Checkpoints, Place, Spacing } from "./checkpoint.ts"
+import type { CheckpointOptions, Checkpoints, Place } from "./checkpoint.ts"
 import type { Position } from "./position.ts"
 import { rememberingReads } from "./recent.ts"
 
@@ -33,8 +33,8 @@ export interface Log<E = ReadError> {
 /** A journal that keeps what folds of it come to, beside itself. @category constructors @since 0.1.0 */
 export const withCheckpoints = (
   { header, read, snapshot }: Pick<Journal<Event>, "header" | "read" | "snapshot">,
-  spacing?: Spacing
-): Log => ({ header, read: rememberingReads(read), checkpoints: checkpointsOf(snapshot, spacing) })
+  options?: CheckpointOptions
+): Log => ({ header, read: rememberingReads(read), checkpoints: checkpointsOf(snapshot, options) })
 
 /** A log of events that are at hand, or can be streamed again and again. @category constructors @since 0.1.0 */
 export const logOf = <E = never>(
@@ -76,16 +76,22 @@ export const readUpTo = <E>(
     case "Seq":
       return from > position.seq ? Stream.empty : log.read({ from, to: position.seq })
     case "Time":
-      return Stream.takeWhile(log.read({ from }), (event) => event.t <= position.nanos)
+      return Stream.takeWhile(readOn(log, from), (event) => event.t <= position.nanos)
     case "Elapsed":
       return Stream.suspend(() => {
         let origin = seq === 0 ? undefined : first
-        return Stream.takeWhile(log.read({ from }), (event) => event.t <= (origin ??= event.t) + position.nanos)
+        return Stream.takeWhile(readOn(log, from), (event) => event.t <= (origin ??= event.t) + position.nanos)
       })
     case "End":
       return log.read({ from })
   }
 }
+
+/** Events that are read ahead where nobody knows how far it is: most often it is not far from a checkpoint. */
+const NEAR = 1_024
+
+const readOn = <E>(log: Log<E>, from: number): Stream.Stream<Envelope<Event>, E> =>
+  Stream.concat(log.read({ from, to: from + NEAR - 1 }), log.read({ from: from + NEAR }))
 
 /** The event at a position, or none. @category queries @since 0.1.0 */
 export const eventAt = <E>(log: Log<E>, seq: number): Effect.Effect<Option.Option<Envelope<Event>>, E> =>

@@ -26,6 +26,7 @@ import * as Option from "effect/Option"
 import { START } from "./checkpoint.ts"
 import type { Place, Resumable } from "./checkpoint.ts"
 import { foldIn } from "./fold-in.ts"
+import { readUpTo } from "./log.ts"
 import type { Log } from "./log.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
 import type { LogNotDense } from "./projection.ts"
@@ -180,3 +181,16 @@ export const foldTo = Effect.fnUntraced(function*<E, S>(
 ): Effect.fn.Return<S, E | NotAWorld | NoSuchPosition | LogNotDense> {
   return yield* foldIn(log, yield* worldOf(log), fold, position)
 })
+
+/**
+ * The events from a position (the event that it is at or behind) up to another, that one included.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const readBetween = Effect.fn("projections.readBetween")(
+  function*<E>(log: Log<E>, from: Position, to: Position) {
+    const { place } = yield* foldTo(log, states, from)
+    return readUpTo(log, to, { ...place, seq: Math.max(0, place.seq - 1) })
+  }
+)
