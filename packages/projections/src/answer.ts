@@ -7,6 +7,7 @@ import { LABELS, OPERATIONS, PROPERTIES } from "@pfnscope/protocol"
 import type { Event, EventOf, PropertyId } from "@pfnscope/protocol"
 import { callOf, callText, fieldText, hvaText, pfnText, rangeText } from "./event-text.ts"
 import { obstacleOf } from "./holders.ts"
+import type { Obstacle } from "./holders.ts"
 import { holdersOf } from "./origins.ts"
 import type { Origin, Origins } from "./origins.ts"
 import { threadName } from "./state-view.ts"
@@ -68,7 +69,7 @@ export const whyValid = (o: Origins, g: number): Answer => {
   const running = refresher < 0
     ? undefined
     : isStopped(o, refresher)
-    ? whyThread(o, refresher)
+    ? whereThread(o, refresher)
     : whereRefresh(o, refresher)
   const also = running === undefined ? "" : `; ${running.text}`
   const from = [valid, ...(running?.from ?? [])]
@@ -151,8 +152,37 @@ const inFlightText = (inFlight: number, covering: number): string => {
   return `${inFlight} invalidations were in flight, ${held} over the page`
 }
 
-/** Where a thread is, and what it waits for. @category queries @since 0.1.0 */
+/** Where a thread is, what it waits for, and who waits for it. @category queries @since 0.1.0 */
 export const whyThread = (o: Origins, thread: number): Answer => {
+  const where = whereThread(o, thread)
+  const waiting = waitersFor(o, thread)
+  return {
+    text: [where.text, ...waiting.map(({ text }) => text)].join("; "),
+    from: [...where.from, ...waiting.flatMap(({ from }) => from)]
+  }
+}
+
+/** What a thread has that another one waits for. */
+const HELD = {
+  lock: ({ text }: Obstacle) => `its hold of ${text}`,
+  invalidations: () => "its invalidation",
+  srcu: () => "its read section of kvm->srcu"
+}
+
+/** The threads that cannot go on for what a thread has. */
+const waitersFor = (o: Origins, thread: number): ReadonlyArray<Answer> =>
+  o.threads.flatMap((waiter, id): ReadonlyArray<Answer> => {
+    const obstacle = id !== thread && isStopped(o, id) ? obstacleOf(o.at.state, id) : undefined
+    const mine = obstacle === undefined
+      ? []
+      : holdersOf(o, obstacle).filter(({ envelope }) => envelope.data.thread === thread)
+    if (obstacle === undefined || mine.length === 0) return []
+    const began = o.at.state.kvm.sleeping(id) !== 0 ? waiter.waited : waiter.blocked
+    const what = `${nameOf(o, id)} waits for ${HELD[obstacle.kind](obstacle)}`
+    return [{ text: began === undefined ? what : `${what} since ${since(o, began)}`, from: [began, ...mine] }]
+  })
+
+const whereThread = (o: Origins, thread: number): Answer => {
   const { geo, kvm } = o.at.state
   const cells = o.at.state.threads[thread]!
   const t = o.threads[thread]!
