@@ -6,23 +6,18 @@
  * it up to `n`. The journal binds a snapshot to the log's hash, so that one that is damaged, or of another log, is not
  * there; then the fold begins further ahead and keeps what it comes by. A short log has none.
  *
- * A pack begins with the places of its checkpoints: their number, then of each the position, the time, the first time
- * and the latest (varints). Behind them is what the fold wrote.
- *
  * @since 0.1.0
  */
-import { ByteReader, ByteWriter } from "@pfnscope/journal"
 import type { Envelope, ReadError, Snapshots } from "@pfnscope/journal"
 import type { Event, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Position } from "./position.ts"
+import { shelfOf } from "./shelf.ts"
+import type { Shelf } from "./shelf.ts"
 
 /** Events of a pack: what is read, and found sound or not, at once. */
 const PACK = 32_768
-
-/** Bytes of a fold's packs that are kept in memory. */
-const AT_HAND = 1 << 25
 
 /**
  * A place in a log: the position and time (ns) of an event, the time of the first event, and the latest time up to
@@ -133,217 +128,95 @@ export interface CheckpointOptions {
  * @category constructors
  * @since 0.1.0
  */
-export const checkpointsOf = (
-  snapshots: Snapshots,
-  { every, pack: packed = PACK, progress = () => Effect.void }: CheckpointOptions = {}
-): Checkpoints => {
-  const shelves = new Map<string, Shelf>()
-  const shelfOf = Effect.fnUntraced(function*({ name, version }: { readonly name: string; readonly version: number }) {
-    const key = `${name}-${version}`
-    const known = shelves.get(key)
-    if (known !== undefined) return known
-    const shelf: Shelf = {
-      positions: [...yield* snapshots.positions(name, version)],
-      packs: new Map(),
-      bytes: 0,
-      isTidy: false
-    }
-    shelves.set(key, shelf)
-    return shelf
+export const checkpointsOf = (snapshots: Snapshots, options: CheckpointOptions = {}): Checkpoints => {
+  const shelves = new Map<string, Shelf<unknown>>()
+  const shelf = Effect.fnUntraced(function*<S>(fold: Resumable<S>) {
+    const known = shelves.get(fold.name) ?? (yield* shelfOf(snapshots, fold))
+    shelves.set(fold.name, known)
+    return known as Shelf<S>
   })
+  return {
+    nearest: (fold, world, position) => Effect.flatMap(shelf(fold), (packs) => nearestOn(packs, world, position)),
+    keeper: (fold) => keeperOf(fold, shelf(fold), options)
+  }
+}
 
-  /** The pack at a position, none when it is not sound: then it is no more. */
-  const open = Effect.fnUntraced(function*<S>(fold: Resumable<S>, shelf: Shelf, world: World, seq: number) {
-    const atHand = shelf.packs.get(seq)
-    if (atHand !== undefined) {
-      // The one that was asked for last is forgotten last.
-      putAway(shelf, seq)
-      remember(shelf, seq, atHand)
-      return atHand as Opened<S>
-    }
-    const snapshot = yield* snapshots.at(fold.name, fold.version, seq)
-    const found = snapshot === null ? undefined : openPack(fold, world, snapshot.bytes)
-    if (found?.places.at(-1)?.seq === seq) {
-      remember(shelf, seq, found)
-      return found
-    }
-    forget(shelf, seq)
-    return undefined
+const nearestOn = Effect.fnUntraced(function*<S>(
+  shelf: Shelf<S>,
+  world: World,
+  position: Position
+): Effect.fn.Return<Option.Option<S>, ReadError> {
+  const upTo = yield* packsUpTo(shelf, world, position)
+  // It is in the pack that reaches beyond the position, or ends the one before.
+  for (const seq of [shelf.positions[upTo], shelf.positions[upTo - 1]]) {
+    if (seq === undefined) continue
+    const pack = yield* shelf.open(world, seq)
+    if (pack === undefined) return yield* nearestOn(shelf, world, position)
+    const i = pack.places.findLastIndex((place) => isUpTo(position, place))
+    if (i < 0) continue
+    const state = pack.resume(i)
+    if (Option.isSome(state)) return state
+    shelf.forget(seq)
+    return yield* nearestOn(shelf, world, position)
+  }
+  return Option.none()
+})
+
+/** How many packs end at or before a position. Searched again where a pack turns out to be none. */
+const packsUpTo = Effect.fnUntraced(function*<S>(shelf: Shelf<S>, world: World, position: Position) {
+  // A pack that is looked for by position need not be opened for it.
+  const needsTimes = position._tag === "Time" || position._tag === "Elapsed"
+  let low = 0
+  let high = shelf.positions.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const seq = shelf.positions[middle]!
+    const last = needsTimes ? yield* shelf.lastPlace(world, seq) : { ...START, seq }
+    if (last === undefined) {
+      low = 0
+      high = shelf.positions.length
+    } else if (isUpTo(position, last)) low = middle + 1
+    else high = middle
+  }
+  return low
+})
+
+const keeperOf = <S>(
+  fold: Resumable<S>,
+  shelf: Effect.Effect<Shelf<S>, ReadError>,
+  { every = fold.every, pack: packed = PACK, progress = () => Effect.void }: CheckpointOptions
+): Keeper<S, ReadError> => {
+  let pack = fold.pack()
+  let places: Array<Place> = []
+  let full: Array<readonly [ReadonlyArray<Place>, Uint8Array]> = []
+  let told = 0
+  const seal = (): void => {
+    if (places.length > 0) full.push([places, pack.bytes()])
+    pack = fold.pack()
+    places = []
+  }
+  const save = Effect.suspend(() => {
+    const sealed = full
+    full = []
+    if (sealed.length === 0) return Effect.void
+    return Effect.flatMap(shelf, (on) => Effect.forEach(sealed, (one) => on.save(...one), { discard: true }))
   })
-
-  /** The place of the last checkpoint of a pack: a pack that is looked for by position need not be opened for it. */
-  const lastPlaceOf = Effect.fnUntraced(function*<S>(
-    fold: Resumable<S>,
-    shelf: Shelf,
-    world: World,
-    position: Position,
-    seq: number
-  ) {
-    if (position._tag === "Seq" || position._tag === "End") return { ...START, seq }
-    return (yield* open(fold, shelf, world, seq))?.places.at(-1)
-  })
-
-  /** How many packs end at or before a position. Searched again where a pack turns out to be none. */
-  const packsUpTo = Effect.fnUntraced(function*<S>(
-    fold: Resumable<S>,
-    shelf: Shelf,
-    world: World,
-    position: Position
-  ) {
-    let low = 0
-    let high = shelf.positions.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const last = yield* lastPlaceOf(fold, shelf, world, position, shelf.positions[middle]!)
-      if (last === undefined) {
-        low = 0
-        high = shelf.positions.length
-      } else if (isUpTo(position, last)) low = middle + 1
-      else high = middle
-    }
-    return low
-  })
-
-  const nearest = Effect.fnUntraced(function*<S>(
-    fold: Resumable<S>,
-    world: World,
-    position: Position
-  ): Effect.fn.Return<Option.Option<S>, ReadError> {
-    const shelf = yield* shelfOf(fold)
-    const upTo = yield* packsUpTo(fold, shelf, world, position)
-    // It is in the pack that reaches beyond the position, or ends the one before.
-    for (const seq of [shelf.positions[upTo], shelf.positions[upTo - 1]]) {
-      if (seq === undefined) continue
-      const pack = yield* open(fold, shelf, world, seq)
-      if (pack === undefined) return yield* nearest(fold, world, position)
-      const i = pack.places.findLastIndex((place) => isUpTo(position, place))
-      if (i < 0) continue
-      const state = pack.resume(i)
-      if (Option.isSome(state)) return state
-      forget(shelf, seq)
-      return yield* nearest(fold, world, position)
-    }
-    return Option.none()
-  })
-
-  const savePack = Effect.fnUntraced(function*<S>(fold: Resumable<S>, seq: number, bytes: Uint8Array) {
-    const shelf = yield* shelfOf(fold)
-    if (shelf.positions.includes(seq)) return
-    yield* dropEarlier(snapshots, fold, shelf)
-    const saved = yield* Effect.option(snapshots.save(fold.name, fold.version, seq, bytes))
-    if (Option.isNone(saved)) return
-    shelf.positions.push(seq)
-    shelf.positions.sort((a, b) => a - b)
-  })
-
-  const keeper = <S>(fold: Resumable<S>): Keeper<S, ReadError> => {
-    let pack = fold.pack()
-    let places: Array<Place> = []
-    let full: Array<Effect.Effect<void, ReadError>> = []
-    let told = 0
-    const seal = (last: Place): void => {
-      full.push(savePack(fold, last.seq, packOf(places, pack.bytes())))
-      pack = fold.pack()
-      places = []
-    }
-    const save = Effect.suspend(() => {
-      const saves = full
-      full = []
-      return Effect.all(saves, { discard: true })
+  const tell = (isOver: boolean) => Effect.suspend(() => progress({ fold: fold.name, seq: told, isOver }))
+  return {
+    note: (state, seq) => {
+      if (seq % every !== 0) return
+      places.push(fold.place(state))
+      pack.add(state)
+      if (seq % packed !== 0) return
+      seal()
+      told = seq
+    },
+    isFull: () => full.length > 0,
+    keep: Effect.andThen(save, tell(false)),
+    end: Effect.suspend(() => {
+      seal()
+      const saved = Effect.andThen(save, Effect.flatMap(shelf, ({ saveLastPlaces }) => saveLastPlaces))
+      return told === 0 ? saved : Effect.andThen(saved, tell(true))
     })
-    const tell = (isOver: boolean) => Effect.suspend(() => progress({ fold: fold.name, seq: told, isOver }))
-    return {
-      note: (state, seq) => {
-        if (seq % (every ?? fold.every) !== 0) return
-        const place = fold.place(state)
-        places.push(place)
-        pack.add(state)
-        if (seq % packed !== 0) return
-        seal(place)
-        told = seq
-      },
-      isFull: () => full.length > 0,
-      keep: Effect.andThen(save, tell(false)),
-      end: Effect.suspend(() => {
-        const last = places.at(-1)
-        if (last !== undefined) seal(last)
-        return told === 0 ? save : Effect.andThen(save, tell(true))
-      })
-    }
   }
-
-  return { nearest, keeper }
-}
-
-/** The packs of one fold: the positions of those that there are, ascending, and those in memory by position. */
-interface Shelf {
-  readonly positions: Array<number>
-  readonly packs: Map<number, Opened<unknown>>
-  bytes: number
-  isTidy: boolean
-}
-
-const remember = (shelf: Shelf, seq: number, pack: Opened<unknown>): void => {
-  shelf.packs.set(seq, pack)
-  shelf.bytes += pack.bytes
-  for (const oldest of shelf.packs.keys()) {
-    if (shelf.bytes <= AT_HAND || oldest === seq) return
-    putAway(shelf, oldest)
-  }
-}
-
-const putAway = (shelf: Shelf, seq: number): void => {
-  shelf.bytes -= shelf.packs.get(seq)?.bytes ?? 0
-  shelf.packs.delete(seq)
-}
-
-const forget = (shelf: Shelf, seq: number): void => {
-  putAway(shelf, seq)
-  shelf.positions.splice(shelf.positions.indexOf(seq), 1)
-}
-
-/** What earlier versions of a fold have left is of no use to anybody. */
-const dropEarlier = (
-  snapshots: Snapshots,
-  { name, version }: { readonly name: string; readonly version: number },
-  shelf: Shelf
-): Effect.Effect<void> => {
-  if (shelf.isTidy) return Effect.void
-  shelf.isTidy = true
-  const earlier = Array.from({ length: version - 1 }, (_, i) => i + 1)
-  return Effect.forEach(earlier, (old) => Effect.ignore(snapshots.drop(name, old)), { discard: true })
-}
-
-/** A pack that was read: where its checkpoints are, and what takes up the i-th. */
-interface Opened<S> {
-  readonly bytes: number
-  readonly places: ReadonlyArray<Place>
-  readonly resume: (i: number) => Option.Option<S>
-}
-
-const packOf = (places: ReadonlyArray<Place>, folded: Uint8Array): Uint8Array => {
-  const out = new ByteWriter()
-  out.varint(places.length)
-  for (const { first, latest, seq, t } of places) {
-    out.varint(seq)
-    out.int(t)
-    out.int(first)
-    out.int(latest)
-  }
-  out.raw(folded)
-  return out.bytes.slice(0, out.length)
-}
-
-const openPack = <S>(fold: Resumable<S>, world: World, bytes: Uint8Array): Opened<S> | undefined => {
-  const input = new ByteReader(bytes)
-  const count = input.varint()
-  if (count > input.left) return undefined
-  const places = Array.from({ length: count }, (): Place => ({
-    seq: input.varint(),
-    t: input.int(),
-    first: input.int(),
-    latest: input.int()
-  }))
-  if (input.fault !== null) return undefined
-  return { bytes: bytes.length, places, resume: fold.open(world, bytes.subarray(input.at), places) }
 }
