@@ -87,11 +87,20 @@ export const readUpTo = <E>(
   }
 }
 
-/** Events that are read ahead where nobody knows how far it is: most often it is not far from a checkpoint. */
-const NEAR = 1_024
+/** Events that are read at first where nobody knows how far it is: from a checkpoint it is not far. */
+const NEAR = 256
 
-const readOn = <E>(log: Log<E>, from: number): Stream.Stream<Envelope<Event>, E> =>
-  Stream.concat(log.read({ from, to: from + NEAR - 1 }), log.read({ from: from + NEAR }))
+/** Reads on, in strides that grow: what is beyond the last event that is wanted is read for nothing. */
+const readOn = <E>(log: Log<E>, from: number, stride = NEAR): Stream.Stream<Envelope<Event>, E> =>
+  Stream.suspend(() => {
+    const to = from + stride - 1
+    let last = 0
+    const near = Stream.mapArray(log.read({ from, to }), (chunk) => {
+      last = chunk.at(-1)!.seq
+      return chunk
+    })
+    return Stream.concat(near, Stream.suspend(() => last < to ? Stream.empty : readOn(log, to + 1, 2 * stride)))
+  })
 
 /** The event at a position, or none. @category queries @since 0.1.0 */
 export const eventAt = <E>(log: Log<E>, seq: number): Effect.Effect<Option.Option<Envelope<Event>>, E> =>
