@@ -16,7 +16,8 @@ import {
   states,
   traveller,
   why,
-  withCheckpoints
+  withCheckpoints,
+  worldOf
 } from "@pfnscope/projections"
 import type { FoldProgress, Log, Position } from "@pfnscope/projections"
 import { POLICIES } from "@pfnscope/protocol"
@@ -258,6 +259,30 @@ describe("checkpoints", () => {
       told.length = 0
       yield* stateAt(kept, atSeq(690))
       assert.deepStrictEqual(told, [])
+    }))
+
+  it.effect("are kept of the world too that a log without one shows, and of what it grows by", () =>
+    Effect.gen(function*() {
+      const run = yield* runOf(headerOf("madvise-storm", "mainline-6.12", 4))
+      const events = Array.from(
+        yield* Stream.runCollect(run.read()),
+        ({ data, how, stream, t }) => ({ data, how, stream, t })
+      )
+      const journal = yield* memory(eventCodec, { meta: { kind: "import" } })
+      const kept = withCheckpoints(journal, SPACING)
+      const mine = (event: (typeof events)[number]) => event.data.thread !== 5 && event.data._tag !== "Woken"
+      // The last part names a thread that the others do not.
+      for (const part of [events.slice(0, 400).filter(mine), events.slice(400, 700).filter(mine), events.slice(700)]) {
+        yield* journal.append(part)
+        const { seq } = yield* journal.head
+        const plain = logOf(journal.header.meta, journal.read())
+        const expected = yield* told(plain, atSeq(seq), atSeq(seq >> 1), "mn/0")
+        assert.deepStrictEqual(yield* told(kept, atSeq(seq), atSeq(seq >> 1), "mn/0"), expected)
+        const again = withCheckpoints(journal, SPACING)
+        assert.deepStrictEqual(yield* told(again, atSeq(seq), atSeq(seq >> 1), "mn/0"), expected)
+        assert.deepStrictEqual(yield* worldOf(again), yield* worldOf(plain))
+      }
+      assert.isAbove((yield* journal.snapshot.positions("world", 1)).length, 3)
     }))
 
   it.effect("that cannot be written are done without", () =>

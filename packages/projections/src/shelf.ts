@@ -19,6 +19,7 @@ const AT_HAND = 1 << 25
 
 /** A pack that was read: where its checkpoints are, and what takes up the i-th. @category models @since 0.1.0 */
 export interface OpenPack<S> {
+  readonly world: World
   readonly bytes: number
   readonly places: ReadonlyArray<Place>
   readonly resume: (i: number) => Option.Option<S>
@@ -64,7 +65,8 @@ export const shelfOf = Effect.fnUntraced(function*<S>(snapshots: Snapshots, fold
 
   const open = Effect.fnUntraced(function*(world: World, seq: number) {
     const known = atHand.get(seq)
-    if (known !== undefined) return known
+    // A log without a world in its header has another one when it has grown.
+    if (known?.world === world) return known
     const snapshot = yield* snapshots.at(name, version, seq)
     const found = snapshot === null ? undefined : openPack(fold, world, snapshot.bytes)
     if (found?.places.at(-1)?.seq === seq) {
@@ -119,6 +121,7 @@ const packsAtHand = <S>() => {
     packs.delete(seq)
   }
   const put = (seq: number, pack: OpenPack<S>): void => {
+    remove(seq)
     packs.set(seq, pack)
     bytes += pack.bytes
     for (const oldest of packs.keys()) {
@@ -130,7 +133,6 @@ const packsAtHand = <S>() => {
     const pack = packs.get(seq)
     if (pack === undefined) return undefined
     // The one that was asked for last is forgotten last.
-    remove(seq)
     put(seq, pack)
     return pack
   }
@@ -177,5 +179,5 @@ const openPack = <S>(fold: Resumable<S>, world: World, bytes: Uint8Array): OpenP
   const places = readPlaces(input)
   return places === undefined
     ? undefined
-    : { bytes: bytes.length, places, resume: fold.open(world, bytes.subarray(input.at), places) }
+    : { world, bytes: bytes.length, places, resume: fold.open(world, bytes.subarray(input.at), places) }
 }

@@ -2,8 +2,8 @@
  * The state of the machine at several positions, as bytes: of each state, only the cells that differ from the one before
  * (of the first, from the world's start).
  *
- * Of each, as varints: the events left out, the properties violated, how many cells differ, and of each of those how many
- * cells lie between it and the one before, and what it holds.
+ * All numbers are varints: first how many cells a state has. Of each state, the events left out, the properties violated,
+ * how many cells differ, and of each of those how many cells lie between it and the one before, and what it holds.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,10 @@ export const stopPack = (): Pack<Traveller> => {
   let before: Float64Array | undefined
   return {
     add: ({ state: { cells, geo }, unapplied, violated }) => {
-      before ??= new Float64Array(initialState(geo.world).cells)
+      if (before === undefined) {
+        before = new Float64Array(initialState(geo.world).cells)
+        out.varint(before.length)
+      }
       out.varint(unapplied)
       out.varint(violated)
       writeDifference(out, before, cells)
@@ -57,6 +60,8 @@ export const openStops = (world: World, bytes: Uint8Array, places: ReadonlyArray
     const state = layout(start.geo)
     state.cells.set(start.cells)
     const input = new ByteReader(bytes)
+    // The world that a trace shows grows with it; the state had fewer cells then.
+    if (input.varint() !== start.cells.length) return Option.none()
     let unapplied = 0
     let violated = 0
     for (let n = 0; n <= i && input.fault === null; n++) {
