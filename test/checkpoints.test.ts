@@ -11,7 +11,6 @@ import {
   leavesOf,
   logOf,
   pathOf,
-  SPAN,
   stateAt,
   states,
   traveller,
@@ -151,7 +150,7 @@ describe("checkpoints", () => {
       const journal = yield* runOf(header)
       const events = Array.from(yield* Stream.runCollect(journal.read()))
       const seq = events.length
-      assert.isAbove(seq, 2 * SPAN)
+      assert.isAbove(seq, 2 * 32_768)
       const kept = withCheckpoints(journal)
       const { changes } = yield* diff(kept, atSeq(200), atSeq(seq))
       assert.isAtLeast(changes.filter(({ path }) => path.startsWith("mmu/0.frames.")).length, 3)

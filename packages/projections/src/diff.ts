@@ -4,12 +4,13 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { changes, readingOf } from "./changes.ts"
+import { readingOf } from "./changes.ts"
 import type { Changes } from "./changes.ts"
 import { lastChanges } from "./last-change.ts"
 import type { Log } from "./log.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
 import type { LogNotDense } from "./projection.ts"
+import { changes } from "./resumable-changes.ts"
 import { framesOf, pathOf } from "./state-view.ts"
 import type { Leaf, Value } from "./state-view.ts"
 import { foldTo } from "./time-travel.ts"

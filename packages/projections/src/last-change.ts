@@ -7,12 +7,13 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { changes, isInSlot, lastChange, SPAN } from "./changes.ts"
+import { isInSlot, lastChange, SPAN } from "./changes.ts"
 import type { Changes } from "./changes.ts"
 import type { Log } from "./log.ts"
 import { atSeq } from "./position.ts"
 import type { NoSuchPosition } from "./position.ts"
 import type { LogNotDense } from "./projection.ts"
+import { changes } from "./resumable-changes.ts"
 import { isOfFrame } from "./state-view.ts"
 import type { FrameLeaf, Leaf } from "./state-view.ts"
 import { foldTo } from "./time-travel.ts"
