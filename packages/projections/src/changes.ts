@@ -31,8 +31,10 @@ interface Fields {
   readonly lasting: ReadonlyArray<Leaf>
   /** The numbers of the fields that last, by path. */
   readonly numbers: ReadonlyMap<string, number>
-  /** The fields that are read from each cell. */
-  readonly byCell: ReadonlyArray<ReadonlyArray<number>>
+  /** Fields that are read from the same cells, in their order. */
+  readonly groups: ReadonlyArray<ReadonlyArray<number>>
+  /** The group that is read from each cell. */
+  readonly groupOf: Int32Array
   /** Of each actor, the cells that an event may have written: of the primary MMU, those that it takes no note of. */
   readonly regions: ReadonlyArray<Region>
 }
@@ -56,7 +58,7 @@ export interface Changes {
   reading: Reading | undefined
   /** What the MMU took note of since. */
   readonly written: Array<Region>
-  /** Marks the fields that are to be read again. */
+  /** Marks the groups that are to be read again. */
   readonly isDue: Uint8Array
 }
 
@@ -87,9 +89,21 @@ const fieldsOf = (s: State): Fields => {
     reads: [...lasting.map(({ read }) => read), ...slots.flatMap(readsOfSlot)],
     lasting,
     numbers: new Map(lasting.map((leaf, field) => [pathOf(leaf), field])),
-    byCell,
+    ...grouped(byCell),
     regions: actors.map((actor) => actor === MMU ? s.mmu.lockCells() : regionOf(s, actor))
   }
+}
+
+/** The cells of an actor are mostly read by the same fields. */
+const grouped = (byCell: ReadonlyArray<ReadonlyArray<number>>): Pick<Fields, "groups" | "groupOf"> => {
+  const groups = new Map<string, number>()
+  const groupOf = Int32Array.from(byCell, (fields) => {
+    const key = fields.join()
+    const group = groups.get(key) ?? groups.size
+    groups.set(key, group)
+    return group
+  })
+  return { groupOf, groups: [...groups.keys()].map((key) => key === "" ? [] : key.split(",").map(Number)) }
 }
 
 /** The fields of the frame in a slot, whichever that is. */
@@ -113,7 +127,7 @@ export const changesAt = (world: World, from?: Stop): Changes => {
     seqs: new Float64Array(fields.reads.length),
     gone: new Map(),
     reading: undefined,
-    isDue: new Uint8Array(fields.reads.length)
+    isDue: new Uint8Array(fields.groups.length)
   }
 }
 
@@ -122,7 +136,7 @@ export const spanOf = (seq: number): number => Math.ceil(seq / SPAN) - 1
 
 /** Takes one event into account. @category folding @since 0.1.0 */
 export const advanceChanges = (c: Changes, event: Envelope<Event>): void => {
-  const { at, fields: { regions }, isDue, written } = c
+  const { at, fields: { groups, regions }, isDue, written } = c
   const { cells } = readingOf(c)
   at.advance(event)
   if (spanOf(event.seq) !== spanOf(event.seq - 1)) c.gone.clear()
@@ -133,15 +147,15 @@ export const advanceChanges = (c: Changes, event: Envelope<Event>): void => {
   }
   for (const region of written) compare(c, cells, region, due)
   written.length = 0
-  for (const field of due) {
-    isDue[field] = 0
-    look(c, field, event.seq)
+  for (const group of due) {
+    isDue[group] = 0
+    for (const field of groups[group]!) look(c, field, event.seq)
   }
 }
 
-/** Finds the fields that are read from cells that have changed. */
+/** Finds the groups that are read from cells that have changed. */
 const compare = (
-  { at, fields: { byCell }, isDue }: Changes,
+  { at, fields: { groupOf }, isDue }: Changes,
   cells: Float64Array,
   { from, to }: Region,
   due: Array<number>
@@ -150,10 +164,9 @@ const compare = (
   for (let cell = from; cell < to; cell++) {
     if (now[cell] === cells[cell]) continue
     cells[cell] = now[cell]!
-    for (const field of byCell[cell]!) {
-      if (isDue[field] === 0) due.push(field)
-      isDue[field] = 1
-    }
+    const group = groupOf[cell]!
+    if (isDue[group] === 0) due.push(group)
+    isDue[group] = 1
   }
 }
 
@@ -175,7 +188,7 @@ const look = (c: Changes, field: number, seq: number): void => {
 /** The frame that a field of a frame is of, by the field's place among those. */
 const pfnOf = ({ mmu }: State, place: number): number => mmu.pfnAt(mmu.at(Math.floor(place / FRAME_FIELDS.length)))
 
-/** Remembers a frame that has lost its slot, at the first of its fields: all are due then, in their order. */
+/** Remembers a frame that has lost its slot, at the first of its fields: all are looked at then, in their order. */
 const bury = ({ fields: { lasting }, gone, seqs }: Changes, pfn: number, place: number): void => {
   if (place % FRAME_FIELDS.length > 0 || pfn === 0) return
   const first = lasting.length + place
