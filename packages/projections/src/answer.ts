@@ -258,7 +258,7 @@ export const whyCount = (o: Origins): Answer => {
 
 // ---- a field, an event
 
-/** Why a field has its value: the event that changed it last. @category queries @since 0.1.0 */
+/** Why a field has its value: the event that changed it last; of a lock, also who waits for it. @category queries @since 0.1.0 */
 export const whyField = (
   o: AsOf,
   path: string,
@@ -266,9 +266,26 @@ export const whyField = (
   changed: Origin | undefined
 ): Answer => {
   const is = value === undefined ? "means nothing here" : `is ${String(value)}`
-  if (changed === undefined) return { text: `${path} ${is}: no event up to here has changed it`, from: [] }
+  const waiting = waitersForLock(o, path).map((name) => `; ${name} waits for it`).join("")
+  if (changed === undefined) return { text: `${path} ${is}: no event up to here has changed it${waiting}`, from: [] }
   const how = `${by(o, changed)}: ${changed.envelope.data._tag} ${fieldText(changed.envelope.data)}`.trimEnd()
-  return { text: `${path} ${is} since ${since(o, changed)}: ${how}`, from: [changed] }
+  return { text: `${path} ${is} since ${since(o, changed)}: ${how}${waiting}`, from: [changed] }
+}
+
+/** The fields that tell who has a lock: the cache, where it is one of a cache, and the lock's name. */
+const LOCK_FIELD = /^(?:mmu\/0|mn\/0|gpc\/(\d+))\.((?:mmap_|refresh_|mn_invalidate_|gpc_|slots_)?lock)(?:\.\w+)?$/
+
+/** The threads that wait for the lock that a field is of. */
+const waitersForLock = (o: AsOf, path: string): ReadonlyArray<string> => {
+  const { state } = o.at
+  const [, cache, name] = LOCK_FIELD.exec(path) ?? []
+  const gpc = cache === undefined ? -1 : Number(cache)
+  const lock = cache === undefined ? name : `gpc->${name}`
+  const waits = (thread: number): boolean => {
+    const obstacle = state.threads[thread]!.blocked === 1 ? obstacleOf(state, thread) : undefined
+    return obstacle?.kind === "lock" && obstacle.lock === lock && obstacle.gpc === gpc
+  }
+  return state.threads.filter(({ id }) => waits(id)).map(({ id }) => nameOf(o, id))
 }
 
 /** The events that open what others happen in. */

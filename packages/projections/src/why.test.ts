@@ -146,6 +146,16 @@ describe("why, of a thread", () => {
     )
   })
 
+  it("waits for a lock, as the lock's own field has it", () => {
+    const { log } = play(world, mainline612, "vcpu/0 to refresh.decide", "mm/0 blocks")
+    assert.match(
+      ask(log, "gpc/0.lock.writer").answer,
+      /^gpc\/0\.lock\.writer is vcpu\/0 since #7 .*; mm\/0 waits for it$/
+    )
+    assert.notMatch(ask(log, "gpc/0.refresh_lock").answer, /waits for it/)
+    assert.notMatch(ask(log, "mn/0.gpc_lock").answer, /waits for it/)
+  })
+
   it("that is done says so", () => {
     const { log } = play(world, mainline612, "mm/0 done")
     assert.match(ask(log, "mm/0").answer, /^mm\/0 is between operations: it has done all it was asked for$/)
