@@ -3,8 +3,7 @@
  *
  * The log is one run of the machine in a file, as long as is asked for (`--events N`). Warm: the log is open, and some
  * of what was asked for is at hand. Cold: the log is opened for every question, and nothing is remembered in the process;
- * the files may be in the operating system's cache. A first look, which finds no sidecars, is given apart. "Computing" is
- * what the one thread had of the processor: the rest of a time is waiting for files, and for others who use the machine.
+ * the files may be in the operating system's cache. A first look, which finds no sidecars, is given apart.
  *
  * @since 0.1.0
  */
@@ -53,18 +52,11 @@ const draw = (() => {
   return () => (x = (x * 48271) % 2147483647) / 2147483647
 })()
 
-/** How long something took, and how much of that this thread computed, in ms. */
-interface Took {
-  readonly ms: number
-  readonly computing: number
-}
-
+/** How long something took, in ms. */
 const timed = Effect.fnUntraced(function*<A, E, R>(work: Effect.Effect<A, E, R>) {
   const from = performance.now()
-  const before = process.threadCpuUsage()
   yield* work
-  const { system, user } = process.threadCpuUsage(before)
-  return { ms: performance.now() - from, computing: (user + system) / 1000 } satisfies Took
+  return performance.now() - from
 })
 
 const percentile = (times: ReadonlyArray<number>, share: number): number =>
@@ -145,17 +137,15 @@ const alone = Effect.sync(() => {
   return x
 })
 
-const times = (ask: Effect.Effect<Took, unknown, FileSystem.FileSystem>, n: number) =>
+const times = (ask: Effect.Effect<number, unknown, FileSystem.FileSystem>, n: number) =>
   Effect.forEach(Array.from({ length: n }), () => ask)
 
-const report = Effect.fnUntraced(function*(name: string, how: string, found: ReadonlyArray<Took>, wanted: number) {
-  const all = found.map(({ ms }) => ms)
-  const computing = percentile(found.map(({ computing }) => computing), 0.99)
+const report = Effect.fnUntraced(function*(name: string, how: string, found: ReadonlyArray<number>, wanted: number) {
   yield* Console.log(
-    `  ${`${name} (${how})`.padEnd(44)} p50 ${percentile(all, 0.5).toFixed(1)} ms  ` +
-      `most ${Math.max(...all).toFixed(1)} ms  computing p99 ${computing.toFixed(1)} ms`
+    `  ${`${name} (${how})`.padEnd(44)} p50 ${percentile(found, 0.5).toFixed(1)} ms  ` +
+      `p90 ${percentile(found, 0.9).toFixed(1)} ms  most ${Math.max(...found).toFixed(1)} ms`
   )
-  yield* compare("    p99, ms", percentile(all, 0.99), { most: wanted })
+  yield* compare("    p99, ms", percentile(found, 0.99), { most: wanted })
 })
 
 const bytesOf = Effect.fnUntraced(function*(folder: string, isCounted: (name: string) => boolean) {
@@ -181,7 +171,7 @@ const firstLooks = Effect.fnUntraced(function*(path: string, events: number) {
     ["why at the end", (log) => why(log, "gpc/0", END)]
   ]
   for (const [name, question] of looks) {
-    const { ms } = yield* opened(path, question)
+    const ms = yield* opened(path, question)
     yield* Console.log(
       `  ${name.padEnd(24)} ${(ms / 1000).toFixed(1)} s, ${(1000 * ms / events).toFixed(2)} us an event`
     )
