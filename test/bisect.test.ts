@@ -53,7 +53,7 @@ describe("bisect", () => {
         for (const property of ["P1", "P3", "P9"] as const) {
           const first = events.find(({ data }) => data._tag === "PropertyViolated" && data.property === property)
           const plain = yield* bisect(log, wasViolated(property))
-          const kept = yield* bisect(withCheckpoints(log, { every: 40, inAPack: 4 }), wasViolated(property))
+          const kept = yield* bisect(withCheckpoints(log, { every: 40, pack: 160 }), wasViolated(property))
           assert.deepStrictEqual([plain.how, plain.seq, plain.event], ["scan", first?.seq, first])
           assert.deepStrictEqual([kept.how, kept.seq, kept.event], ["search", first?.seq, first])
           assert.isBelow(kept.looked, 20)
@@ -64,7 +64,7 @@ describe("bisect", () => {
   it.effect("searches for a count that only grows, and scans for what comes and goes", () =>
     Effect.gen(function*() {
       const { log, start } = yield* runOf("storm-in-memslot", "mainline-6.12")
-      const kept = withCheckpoints(log, { every: 40, inAPack: 4 })
+      const kept = withCheckpoints(log, { every: 40, pack: 160 })
       const grows = yield* bisect(kept, field(start, "mn/0.mmu_invalidate_seq", ">=", "3"))
       assert.deepStrictEqual(
         [grows.how, grows.seq],
@@ -88,7 +88,7 @@ describe("bisect", () => {
   it.effect("knows the start, what never is, and events", () =>
     Effect.gen(function*() {
       const { log, start } = yield* runOf("storm-in-memslot", "mainline-6.12")
-      const kept = withCheckpoints(log, { every: 40, inAPack: 4 })
+      const kept = withCheckpoints(log, { every: 40, pack: 160 })
       const atStart = yield* bisect(kept, field(start, "mn/0.mn_active_invalidate_count", "==", "0"))
       assert.deepStrictEqual([atStart.seq, atStart.event], [0, undefined])
       const from = yield* bisect(kept, field(start, "mn/0.mmu_invalidate_seq", ">=", "0"))

@@ -2,13 +2,25 @@
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import { file, memory, ReadOnly } from "@pfnscope/journal"
-import type { Journal } from "@pfnscope/journal"
+import type { Envelope, Journal } from "@pfnscope/journal"
 import { eventCodec, EventLog, Machine, runHeader, SCENARIOS } from "@pfnscope/machine"
 import type { RunHeader } from "@pfnscope/machine"
-import { atSeq, diff, logOf, stateAt, why, withCheckpoints } from "@pfnscope/projections"
-import type { Log, Position } from "@pfnscope/projections"
+import {
+  atSeq,
+  diff,
+  leavesOf,
+  logOf,
+  pathOf,
+  stateAt,
+  states,
+  traveller,
+  why,
+  withCheckpoints,
+  worldOf
+} from "@pfnscope/projections"
+import type { FoldProgress, Log, Position } from "@pfnscope/projections"
 import { POLICIES } from "@pfnscope/protocol"
-import type { Event } from "@pfnscope/protocol"
+import type { Event, World } from "@pfnscope/protocol"
 import { atJson } from "@pfnscope/render"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
@@ -16,7 +28,7 @@ import * as Stream from "effect/Stream"
 import * as fc from "fast-check"
 
 /** A checkpoint every 50 events, three to a pack. */
-const SPACING = { every: 50, inAPack: 3 }
+const SPACING = { every: 50, pack: 150 }
 
 const headerOf = (scenario: string, policy: string, seed: number): RunHeader =>
   runHeader(SCENARIOS.find(({ name }) => name === scenario)!, POLICIES.find(({ name }) => name === policy)!, {
@@ -35,18 +47,52 @@ const runOf = Effect.fnUntraced(function*(header: RunHeader) {
   return log
 })
 
-const SUBJECTS = ["mn/0", "gpc/0", "vcpu/0", "mm/0", "gpc/0.valid", "gpc/0.pfn", "mn/0.mmu_invalidate_seq", "event"]
+const SUBJECTS = ["mn/0", "gpc/0", "vcpu/0", "mm/0", "gpc/0.valid", "event", "field", "field", "field"]
 
 /** What a log says of two positions: states, what changed, and why something is as it is. */
 const told = Effect.fnUntraced(function*<E>(log: Log<E>, a: Position, b: Position, subject: string) {
   const at = yield* stateAt(log, a)
-  const asked = subject === "event" ? `#${Math.max(1, at.seq)}` : subject
+  const fields = leavesOf(at.state)
+  const asked = subject === "event"
+    ? `#${Math.max(1, at.seq)}`
+    : subject === "field"
+    ? pathOf(fields[(at.seq * 7919) % fields.length]!)
+    : subject
   const answer = yield* Effect.match(why(log, asked, a), {
     onFailure: (error) => String(error),
     onSuccess: (found) => found
   })
   return { at: atJson(at), diff: yield* diff(log, a, b), why: answer }
 })
+
+/** The last changes of fields behind a position, the slow way: they are read after every event. */
+const lastChangesWalked = (
+  world: World,
+  events: ReadonlyArray<Envelope<Event>>,
+  paths: ReadonlyArray<string>,
+  from: number
+): ReadonlyArray<readonly [path: string, seq: number]> => {
+  const at = traveller(world)
+  const leaves = new Map(leavesOf(at.state).map((leaf) => [pathOf(leaf), leaf]))
+  for (const [i, event] of events.entries()) {
+    at.advance(event)
+    if (i + 1 === from || i + 1 === events.length) {
+      for (const leaf of leavesOf(at.state)) leaves.set(pathOf(leaf), leaf)
+    }
+  }
+  const watched = paths.map((path) => ({ path, read: leaves.get(path)!.read, value: undefined as unknown, seq: 0 }))
+  const again = traveller(world)
+  for (const event of [undefined, ...events]) {
+    if (event !== undefined) again.advance(event)
+    if (again.seq < from) continue
+    for (const one of watched) {
+      const value = one.read(again.state)
+      if (value !== one.value && again.seq > from) one.seq = again.seq
+      one.value = value
+    }
+  }
+  return watched.map(({ path, seq }) => [path, seq])
+}
 
 /** A position of a log of so many events: an event, a source time, a time from the first event. */
 const drawnPosition = (share: number, kind: "Seq" | "Time" | "Elapsed", events: number, last: number): Position =>
@@ -88,8 +134,8 @@ describe("checkpoints", () => {
                   assert.deepStrictEqual(yield* told(withCheckpoints(journal, SPACING), a, b, subject), expected)
                 }
                 yield* stateAt(kept, atSeq(seq))
-                const packs = Math.floor(seq / (SPACING.every * SPACING.inAPack))
-                assert.isAtLeast((yield* journal.snapshot.positions("state", 1)).length, packs)
+                const packs = Math.floor(seq / SPACING.pack)
+                assert.isAtLeast((yield* journal.snapshot.positions(states.name, states.version)).length, packs)
               })))
           ),
           { numRuns: 25 }
@@ -97,6 +143,25 @@ describe("checkpoints", () => {
       ),
     60_000
   )
+
+  it.effect("know what changed last of frames that went long ago", () =>
+    Effect.gen(function*() {
+      const header = { ...headerOf("madvise-storm", "mainline-6.12", 5), until: 1_900_000 }
+      const journal = yield* runOf(header)
+      const events = Array.from(yield* Stream.runCollect(journal.read()))
+      const seq = events.length
+      assert.isAbove(seq, 2 * 32_768)
+      const kept = withCheckpoints(journal)
+      const { changes } = yield* diff(kept, atSeq(200), atSeq(seq))
+      assert.isAtLeast(changes.filter(({ path }) => path.startsWith("mmu/0.frames.")).length, 3)
+      const paths = changes.map(({ path }) => path)
+      // This frame was there at the start, and its slot has had others since.
+      const early = "mmu/0.frames.0x11.mapcount"
+      const expected = lastChangesWalked(header.world, events, [...paths, early], 200)
+      assert.deepStrictEqual(new Map(changes.map(({ path, seq }) => [path, seq])), new Map(expected.slice(0, -1)))
+      const { chain } = yield* why(kept, early, atSeq(seq))
+      assert.strictEqual(chain[0]!.seq, expected.at(-1)![1])
+    }), 60_000)
 
   it.effect(
     "that are wrong are noticed and made again, byte for byte, whatever is wrong",
@@ -166,6 +231,59 @@ describe("checkpoints", () => {
       assert.notStrictEqual(answers[0]![0], answers[1]![0])
     }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)), 60_000)
 
+  it.effect("of an earlier version are not looked at, and dropped when there are new ones", () =>
+    Effect.gen(function*() {
+      const journal = yield* runOf(headerOf("madvise-storm", "mainline-6.12", 1))
+      const plain = yield* stateAt(journal, atSeq(400))
+      const { positions, save } = journal.snapshot
+      const earlier = states.version - 1
+      yield* save(states.name, earlier, 150, new Uint8Array(9))
+      assert.strictEqual((yield* stateAt(withCheckpoints(journal, SPACING), atSeq(400))).stateHash, plain.stateHash)
+      assert.deepStrictEqual(yield* positions(states.name, earlier), [])
+      assert.deepStrictEqual(yield* positions(states.name, states.version), [150, 300, 400])
+    }))
+
+  it.effect("tell how far a fold is that comes by many, and nothing of one that does not", () =>
+    Effect.gen(function*() {
+      const journal = yield* runOf(headerOf("madvise-storm", "mainline-6.12", 1))
+      const told: Array<FoldProgress> = []
+      const kept = withCheckpoints(journal, {
+        ...SPACING,
+        progress: (progress) => Effect.sync(() => void told.push(progress))
+      })
+      yield* stateAt(kept, atSeq(700))
+      assert.deepStrictEqual(told.at(-1), { fold: "state", seq: 600, isOver: true })
+      assert.isAbove(told.length, 1)
+      for (const { isOver } of told.slice(0, -1)) assert.isFalse(isOver)
+      told.length = 0
+      yield* stateAt(kept, atSeq(690))
+      assert.deepStrictEqual(told, [])
+    }))
+
+  it.effect("are kept of the world too that a log without one shows, and of what it grows by", () =>
+    Effect.gen(function*() {
+      const run = yield* runOf(headerOf("madvise-storm", "mainline-6.12", 4))
+      const events = Array.from(
+        yield* Stream.runCollect(run.read()),
+        ({ data, how, stream, t }) => ({ data, how, stream, t })
+      )
+      const journal = yield* memory(eventCodec, { meta: { kind: "import" } })
+      const kept = withCheckpoints(journal, SPACING)
+      const mine = (event: (typeof events)[number]) => event.data.thread !== 5 && event.data._tag !== "Woken"
+      // The last part names a thread that the others do not.
+      for (const part of [events.slice(0, 400).filter(mine), events.slice(400, 700).filter(mine), events.slice(700)]) {
+        yield* journal.append(part)
+        const { seq } = yield* journal.head
+        const plain = logOf(journal.header.meta, journal.read())
+        const expected = yield* told(plain, atSeq(seq), atSeq(seq >> 1), "mn/0")
+        assert.deepStrictEqual(yield* told(kept, atSeq(seq), atSeq(seq >> 1), "mn/0"), expected)
+        const again = withCheckpoints(journal, SPACING)
+        assert.deepStrictEqual(yield* told(again, atSeq(seq), atSeq(seq >> 1), "mn/0"), expected)
+        assert.deepStrictEqual(yield* worldOf(again), yield* worldOf(plain))
+      }
+      assert.isAbove((yield* journal.snapshot.positions("world", 1)).length, 3)
+    }))
+
   it.effect("that cannot be written are done without", () =>
     Effect.gen(function*() {
       const journal = yield* runOf(headerOf("madvise-storm", "mainline-6.12", 1))
@@ -175,7 +293,7 @@ describe("checkpoints", () => {
         snapshot: { ...journal.snapshot, save: () => Effect.flip(Effect.succeed(denial)) }
       }
       assert.strictEqual((yield* stateAt(withCheckpoints(denied, SPACING), atSeq(400))).stateHash, plain.stateHash)
-      assert.deepStrictEqual(yield* journal.snapshot.positions("state", 1), [])
+      assert.deepStrictEqual(yield* journal.snapshot.positions(states.name, states.version), [])
       assert.isAbove((yield* Stream.runCollect(journal.read())).length, 400)
     }))
 })

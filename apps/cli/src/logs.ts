@@ -11,8 +11,10 @@ import * as Effect from "effect/Effect"
 import type { FileSystem } from "effect/FileSystem"
 import type { Json } from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { clearProgress } from "./check/progress.ts"
 import { refused } from "./ended.ts"
 import type { Refused } from "./ended.ts"
+import { showFold } from "./fold-progress.ts"
 
 /** An existing log, for reading. */
 export const openLog = (path: string): Effect.Effect<Journal<Event>, Refused, FileSystem | Scope.Scope> =>
@@ -23,7 +25,10 @@ export const openForTravel = (
   path: string
 ): Effect.Effect<Log & Pick<Journal<Event>, "bookmarks">, Refused, FileSystem | Scope.Scope> =>
   file(eventCodec, { path, mode: "read", sidecars: true }).pipe(
-    Effect.map((journal) => withCheckpoints(journal)),
+    Effect.flatMap((journal) =>
+      Effect.map(journal.head, ({ seq }) => withCheckpoints(journal, { progress: showFold(seq) }))
+    ),
+    Effect.tap(Effect.addFinalizer(() => clearProgress)),
     Effect.mapError(refused)
   )
 

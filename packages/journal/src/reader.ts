@@ -127,7 +127,7 @@ class Reader<E> {
   /** Decodes wanted events, up to a chunk; `expected` is then the position of the fault, or the next one. */
   private take(cursor: FrameCursor<E>): Array<Envelope<E>> {
     const events: Array<Envelope<E>> = []
-    while (!cursor.done && events.length < CHUNK) {
+    while (!cursor.done && cursor.seq <= this.to && events.length < CHUNK) {
       this.expected = cursor.seq
       const event = cursor.next(this.wanted)
       if (cursor.fault !== null) return events

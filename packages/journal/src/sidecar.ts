@@ -8,7 +8,7 @@ import type { FileSystem } from "effect/FileSystem"
 import { type PlatformError, systemError } from "effect/PlatformError"
 import { basename, dirname } from "node:path"
 
-/** Byte strings beside a log. `write` replaces whole; `list` gives the names that begin with `prefix`. @internal */
+/** Byte strings beside a log. `write` replaces whole; `read` gives bytes of one's own; `list` gives the names that begin with `prefix`. @internal */
 export interface Sidecar {
   readonly write: (name: string, bytes: Uint8Array) => Effect.Effect<void, PlatformError>
   readonly read: (name: string) => Effect.Effect<Uint8Array, PlatformError>
@@ -24,7 +24,7 @@ export const memorySidecar = (path: string): Sidecar => {
     read: (name) =>
       Effect.suspend(() => {
         const bytes = files.get(name)
-        return bytes === undefined ? Effect.fail(noSidecar(path, name)) : Effect.succeed(bytes)
+        return bytes === undefined ? Effect.fail(noSidecar(path, name)) : Effect.succeed(bytes.slice())
       }),
     list: (prefix) => Effect.sync(() => [...files.keys()].filter((name) => name.startsWith(prefix))),
     remove: (name) => Effect.sync(() => void files.delete(name))

@@ -145,5 +145,5 @@ export const unwrap = (sidecar: Uint8Array, seq: number, hash: Uint8Array): Uint
   const sound = whole.length >= PREFIX && MAGIC.equals(whole.subarray(0, 4)) &&
     crc32(whole.subarray(8)) === whole.readUInt32LE(4) &&
     whole.readBigUInt64LE(8) === BigInt(seq) && whole.subarray(16, PREFIX).equals(hash)
-  return sound ? new Uint8Array(whole.subarray(PREFIX)) : null
+  return sound ? sidecar.subarray(PREFIX) : null
 }

@@ -7,6 +7,7 @@ import { LABELS, OPERATIONS, PROPERTIES } from "@pfnscope/protocol"
 import type { Event, EventOf, PropertyId } from "@pfnscope/protocol"
 import { callOf, callText, fieldText, hvaText, pfnText, rangeText } from "./event-text.ts"
 import { obstacleOf } from "./holders.ts"
+import type { Obstacle } from "./holders.ts"
 import { holdersOf } from "./origins.ts"
 import type { Origin, Origins } from "./origins.ts"
 import { threadName } from "./state-view.ts"
@@ -25,15 +26,18 @@ export const durationText = (ns: number): string => {
   return ns < 1_000_000_000 ? `${(ns / 1e6).toFixed(1)} ms` : `${(ns / 1e9).toFixed(1)} s`
 }
 
-const nameOf = (o: Origins, thread: number): string => threadName(o.at.state, thread)
+/** As of when an answer is. */
+type AsOf = Pick<Origins, "at">
+
+const nameOf = (o: AsOf, thread: number): string => threadName(o.at.state, thread)
 
 /** `#77 (1.2 us ago)`. */
-const since = (o: Origins, { envelope }: Origin): string =>
+const since = (o: AsOf, { envelope }: Origin): string =>
   envelope.seq === o.at.seq
     ? `#${envelope.seq} (just now)`
     : `#${envelope.seq} (${durationText(Math.max(0, o.at.t - envelope.t))} ago)`
 
-const by = (o: Origins, origin: Origin): string => nameOf(o, origin.envelope.data.thread)
+const by = (o: AsOf, origin: Origin): string => nameOf(o, origin.envelope.data.thread)
 
 /** The events of one kind among what explains an event. */
 const among = <K extends Event["_tag"]>(origin: Origin | undefined, tag: K): EventOf<K> | undefined => {
@@ -65,7 +69,7 @@ export const whyValid = (o: Origins, g: number): Answer => {
   const running = refresher < 0
     ? undefined
     : isStopped(o, refresher)
-    ? whyThread(o, refresher)
+    ? whereThread(o, refresher)
     : whereRefresh(o, refresher)
   const also = running === undefined ? "" : `; ${running.text}`
   const from = [valid, ...(running?.from ?? [])]
@@ -148,8 +152,37 @@ const inFlightText = (inFlight: number, covering: number): string => {
   return `${inFlight} invalidations were in flight, ${held} over the page`
 }
 
-/** Where a thread is, and what it waits for. @category queries @since 0.1.0 */
+/** Where a thread is, what it waits for, and who waits for it. @category queries @since 0.1.0 */
 export const whyThread = (o: Origins, thread: number): Answer => {
+  const where = whereThread(o, thread)
+  const waiting = waitersFor(o, thread)
+  return {
+    text: [where.text, ...waiting.map(({ text }) => text)].join("; "),
+    from: [...where.from, ...waiting.flatMap(({ from }) => from)]
+  }
+}
+
+/** What a thread has that another one waits for. */
+const HELD = {
+  lock: ({ text }: Obstacle) => `its hold of ${text}`,
+  invalidations: () => "its invalidation",
+  srcu: () => "its read section of kvm->srcu"
+}
+
+/** The threads that cannot go on for what a thread has. */
+const waitersFor = (o: Origins, thread: number): ReadonlyArray<Answer> =>
+  o.threads.flatMap((waiter, id): ReadonlyArray<Answer> => {
+    const obstacle = id !== thread && isStopped(o, id) ? obstacleOf(o.at.state, id) : undefined
+    const mine = obstacle === undefined
+      ? []
+      : holdersOf(o, obstacle).filter(({ envelope }) => envelope.data.thread === thread)
+    if (obstacle === undefined || mine.length === 0) return []
+    const began = o.at.state.kvm.sleeping(id) !== 0 ? waiter.waited : waiter.blocked
+    const what = `${nameOf(o, id)} waits for ${HELD[obstacle.kind](obstacle)}`
+    return [{ text: began === undefined ? what : `${what} since ${since(o, began)}`, from: [began, ...mine] }]
+  })
+
+const whereThread = (o: Origins, thread: number): Answer => {
   const { geo, kvm } = o.at.state
   const cells = o.at.state.threads[thread]!
   const t = o.threads[thread]!
@@ -225,12 +258,34 @@ export const whyCount = (o: Origins): Answer => {
 
 // ---- a field, an event
 
-/** Why a field has its value: the event that changed it last. @category queries @since 0.1.0 */
-export const whyField = (o: Origins, path: string, value: Value | undefined, changed: Origin | undefined): Answer => {
+/** Why a field has its value: the event that changed it last; of a lock, also who waits for it. @category queries @since 0.1.0 */
+export const whyField = (
+  o: AsOf,
+  path: string,
+  value: Value | undefined,
+  changed: Origin | undefined
+): Answer => {
   const is = value === undefined ? "means nothing here" : `is ${String(value)}`
-  if (changed === undefined) return { text: `${path} ${is}: no event up to here has changed it`, from: [] }
+  const waiting = waitersForLock(o, path).map((name) => `; ${name} waits for it`).join("")
+  if (changed === undefined) return { text: `${path} ${is}: no event up to here has changed it${waiting}`, from: [] }
   const how = `${by(o, changed)}: ${changed.envelope.data._tag} ${fieldText(changed.envelope.data)}`.trimEnd()
-  return { text: `${path} ${is} since ${since(o, changed)}: ${how}`, from: [changed] }
+  return { text: `${path} ${is} since ${since(o, changed)}: ${how}${waiting}`, from: [changed] }
+}
+
+/** The fields that tell who has a lock: the cache, where it is one of a cache, and the lock's name. */
+const LOCK_FIELD = /^(?:mmu\/0|mn\/0|gpc\/(\d+))\.((?:mmap_|refresh_|mn_invalidate_|gpc_|slots_)?lock)(?:\.\w+)?$/
+
+/** The threads that wait for the lock that a field is of. */
+const waitersForLock = (o: AsOf, path: string): ReadonlyArray<string> => {
+  const { state } = o.at
+  const [, cache, name] = LOCK_FIELD.exec(path) ?? []
+  const gpc = cache === undefined ? -1 : Number(cache)
+  const lock = cache === undefined ? name : `gpc->${name}`
+  const waits = (thread: number): boolean => {
+    const obstacle = state.threads[thread]!.blocked === 1 ? obstacleOf(state, thread) : undefined
+    return obstacle?.kind === "lock" && obstacle.lock === lock && obstacle.gpc === gpc
+  }
+  return state.threads.filter(({ id }) => waits(id)).map(({ id }) => nameOf(o, id))
 }
 
 /** The events that open what others happen in. */

@@ -4,8 +4,7 @@
  *
  * They lie in packs, one snapshot of the journal's each: a pack at position `n` has the checkpoints from the pack before
  * it up to `n`. The journal binds a snapshot to the log's hash, so that one that is damaged, or of another log, is not
- * there; then the fold begins further ahead and keeps what it comes by. A log that is shorter than {@link EVERY}
- * has none.
+ * there; then the fold begins further ahead and keeps what it comes by. A short log has none.
  *
  * @since 0.1.0
  */
@@ -14,15 +13,11 @@ import type { Event, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Position } from "./position.ts"
+import { shelfOf } from "./shelf.ts"
+import type { Shelf } from "./shelf.ts"
 
-/** Events from one checkpoint to the next: what is folded at most, on a log that was folded before. @category constants @since 0.1.0 */
-const EVERY = 2048
-
-/** Checkpoints in a pack: what is read, and found sound or not, at once. @category constants @since 0.1.0 */
-const IN_A_PACK = 16
-
-/** Packs that are kept in memory. */
-const AT_HAND = 32
+/** Events of a pack: what is read, and found sound or not, at once. */
+const PACK = 32_768
 
 /**
  * A place in a log: the position and time (ns) of an event, the time of the first event, and the latest time up to
@@ -56,52 +51,75 @@ const isUpTo = (position: Position, { first, latest, seq }: Place): boolean => {
 }
 
 /**
- * A fold that can be put aside and taken up again: `S` is what it works on, `C` a copy that nothing changes any more.
+ * A fold that can be put aside and taken up again. `version` goes up with every change of the meaning, or of the layout,
+ * of what is saved. `every` is how many events lie between two checkpoints: what is folded at most, on a log that was
+ * folded before.
  *
- * `decode` is given sound bytes of the same name and version, and gives none where they are not of this world all the
- * same. `version` goes up with every change of the meaning, or of the layout, of what is saved.
+ * `open` is given sound bytes of the same name and version, and the places of their checkpoints; it gives what takes up
+ * the i-th of them, or none where the bytes are not of this world all the same.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Resumable<S, C extends Place> {
+export interface Resumable<S> {
   readonly name: string
   readonly version: number
+  readonly every: number
   readonly start: (world: World) => S
   readonly place: (state: S) => Place
   readonly advance: (state: S, event: Envelope<Event>) => void
-  readonly copy: (state: S) => C
-  readonly resume: (world: World, copy: C) => S
-  readonly encode: (copies: ReadonlyArray<C>) => Uint8Array
-  readonly decode: (world: World, bytes: Uint8Array) => Option.Option<ReadonlyArray<C>>
+  readonly pack: () => Pack<S>
+  readonly open: (world: World, bytes: Uint8Array, places: ReadonlyArray<Place>) => (i: number) => Option.Option<S>
+}
+
+/** Checkpoints on their way into bytes, in the order of their positions. @category models @since 0.1.0 */
+export interface Pack<S> {
+  readonly add: (state: S) => void
+  readonly bytes: () => Uint8Array
 }
 
 /** The checkpoints beside one log. @category models @since 0.1.0 */
 export interface Checkpoints<E = ReadError> {
-  /** The last checkpoint up to a position. */
-  readonly nearest: <S, C extends Place>(
-    fold: Resumable<S, C>,
-    world: World,
-    position: Position
-  ) => Effect.Effect<Option.Option<C>, E>
+  /** The fold as it was at the last checkpoint up to a position. */
+  readonly nearest: <S>(fold: Resumable<S>, world: World, position: Position) => Effect.Effect<Option.Option<S>, E>
   /** What keeps the checkpoints that a fold comes by. */
-  readonly keeper: <S, C extends Place>(fold: Resumable<S, C>) => Keeper<S, E>
+  readonly keeper: <S>(fold: Resumable<S>) => Keeper<S, E>
 }
 
-/** Takes note of a fold after each event; `keep` saves what there is to save. @category models @since 0.1.0 */
+/** Takes note of a fold after each event; `keep` saves the packs that are full, `end` all there is. @category models @since 0.1.0 */
 export interface Keeper<S, E> {
   readonly note: (state: S, seq: number) => void
   readonly isFull: () => boolean
   readonly keep: Effect.Effect<void, E>
+  readonly end: Effect.Effect<void, E>
 }
 
 /** Keeps nothing. @category constructors @since 0.1.0 */
-export const NO_KEEPER: Keeper<unknown, never> = { note: () => {}, isFull: () => false, keep: Effect.void }
+export const NO_KEEPER: Keeper<unknown, never> = {
+  note: () => {},
+  isFull: () => false,
+  keep: Effect.void,
+  end: Effect.void
+}
 
-/** How far apart checkpoints are, and how many make a pack. @category models @since 0.1.0 */
-export interface Spacing {
+/** How far a fold is that goes through much of a log: behind the event `seq`, and whether that is the last. @category models @since 0.1.0 */
+export interface FoldProgress {
+  readonly fold: string
+  readonly seq: number
+  readonly isOver: boolean
+}
+
+/**
+ * How far apart checkpoints are, where that is not as each fold has it, and how many events make a pack; who is told
+ * when a fold has gone through a pack, and when it is over.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface CheckpointOptions {
   readonly every?: number | undefined
-  readonly inAPack?: number | undefined
+  readonly pack?: number | undefined
+  readonly progress?: ((progress: FoldProgress) => Effect.Effect<void>) | undefined
 }
 
 /**
@@ -110,109 +128,95 @@ export interface Spacing {
  * @category constructors
  * @since 0.1.0
  */
-export const checkpointsOf = (
-  snapshots: Snapshots,
-  { every = EVERY, inAPack = IN_A_PACK }: Spacing = {}
-): Checkpoints => {
-  const shelves = new Map<string, Shelf>()
-  const shelfOf = Effect.fnUntraced(function*({ name, version }: { readonly name: string; readonly version: number }) {
-    const key = `${name}-${version}`
-    const known = shelves.get(key)
-    if (known !== undefined) return known
-    const shelf: Shelf = { positions: [...yield* snapshots.positions(name, version)], packs: new Map() }
-    shelves.set(key, shelf)
-    return shelf
+export const checkpointsOf = (snapshots: Snapshots, options: CheckpointOptions = {}): Checkpoints => {
+  const shelves = new Map<string, Shelf<unknown>>()
+  const shelf = Effect.fnUntraced(function*<S>(fold: Resumable<S>) {
+    const known = shelves.get(fold.name) ?? (yield* shelfOf(snapshots, fold))
+    shelves.set(fold.name, known)
+    return known as Shelf<S>
   })
-
-  /** The checkpoints of a pack, none when it is not sound: then it is no more. */
-  const open = Effect.fnUntraced(function*<S, C extends Place>(
-    fold: Resumable<S, C>,
-    shelf: Shelf,
-    world: World,
-    seq: number
-  ) {
-    const atHand = shelf.packs.get(seq)
-    if (atHand !== undefined) return atHand as ReadonlyArray<C>
-    const snapshot = yield* snapshots.at(fold.name, fold.version, seq)
-    const found = snapshot === null ? Option.none() : fold.decode(world, snapshot.bytes)
-    if (Option.isNone(found) || found.value.at(-1)?.seq !== seq) {
-      shelf.positions.splice(shelf.positions.indexOf(seq), 1)
-      return undefined
-    }
-    remember(shelf, seq, found.value)
-    return found.value
-  })
-
-  const nearest = Effect.fnUntraced(function*<S, C extends Place>(
-    fold: Resumable<S, C>,
-    world: World,
-    position: Position
-  ) {
-    const shelf = yield* shelfOf(fold)
-    // Packs whose last checkpoint is not beyond the position: `low` of them are known to be, those from `high` not to.
-    let low = 0
-    let high = shelf.positions.length
-    let before: C | undefined
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      const seq = shelf.positions[middle]!
-      const isBeyond = position._tag === "Seq" && seq > position.seq
-      const pack = isBeyond ? [] : yield* open(fold, shelf, world, seq)
-      const last = pack?.at(-1)
-      if (pack === undefined) {
-        // One pack fewer: the search begins again.
-        low = 0
-        high = shelf.positions.length
-        before = undefined
-      } else if (last !== undefined && isUpTo(position, last)) {
-        before = last
-        low = middle + 1
-      } else {
-        high = middle
-      }
-    }
-    const here = low < shelf.positions.length ? yield* open(fold, shelf, world, shelf.positions[low]!) : undefined
-    return Option.fromUndefinedOr(here?.findLast((place) => isUpTo(position, place)) ?? before)
-  })
-
-  const keeper = <S, C extends Place>(fold: Resumable<S, C>): Keeper<S, ReadError> => {
-    let copies: Array<C> = []
-    const save = Effect.fnUntraced(function*(pack: ReadonlyArray<C>) {
-      const { seq } = pack.at(-1)!
-      const shelf = yield* shelfOf(fold)
-      if (shelf.positions.includes(seq)) return
-      const saved = yield* Effect.option(snapshots.save(fold.name, fold.version, seq, fold.encode(pack)))
-      if (Option.isNone(saved)) return
-      shelf.positions.push(seq)
-      shelf.positions.sort((a, b) => a - b)
-      remember(shelf, seq, pack)
-    })
-    return {
-      note: (state, seq) => {
-        if (seq % every === 0) copies.push(fold.copy(state))
-      },
-      isFull: () => copies.length >= inAPack,
-      keep: Effect.suspend(() => {
-        const packs = inPacks(copies, inAPack)
-        copies = []
-        return Effect.forEach(packs, save, { discard: true })
-      })
-    }
+  return {
+    nearest: (fold, world, position) => Effect.flatMap(shelf(fold), (packs) => nearestOn(packs, world, position)),
+    keeper: (fold) => keeperOf(fold, shelf(fold), options)
   }
-
-  return { nearest, keeper }
 }
 
-const inPacks = <C>(copies: ReadonlyArray<C>, size: number): ReadonlyArray<ReadonlyArray<C>> =>
-  Array.from({ length: Math.ceil(copies.length / size) }, (_, i) => copies.slice(i * size, (i + 1) * size))
+const nearestOn = Effect.fnUntraced(function*<S>(
+  shelf: Shelf<S>,
+  world: World,
+  position: Position
+): Effect.fn.Return<Option.Option<S>, ReadError> {
+  const upTo = yield* packsUpTo(shelf, world, position)
+  // It is in the pack that reaches beyond the position, or ends the one before.
+  for (const seq of [shelf.positions[upTo], shelf.positions[upTo - 1]]) {
+    if (seq === undefined) continue
+    const pack = yield* shelf.open(world, seq)
+    if (pack === undefined) return yield* nearestOn(shelf, world, position)
+    const i = pack.places.findLastIndex((place) => isUpTo(position, place))
+    if (i < 0) continue
+    const state = pack.resume(i)
+    if (Option.isSome(state)) return state
+    shelf.forget(seq)
+    return yield* nearestOn(shelf, world, position)
+  }
+  return Option.none()
+})
 
-/** The packs of one fold: the positions of those that there are, ascending, and those in memory by position. */
-interface Shelf {
-  readonly positions: Array<number>
-  readonly packs: Map<number, ReadonlyArray<Place>>
-}
+/** How many packs end at or before a position. Searched again where a pack turns out to be none. */
+const packsUpTo = Effect.fnUntraced(function*<S>(shelf: Shelf<S>, world: World, position: Position) {
+  // A pack that is looked for by position need not be opened for it.
+  const needsTimes = position._tag === "Time" || position._tag === "Elapsed"
+  let low = 0
+  let high = shelf.positions.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    const seq = shelf.positions[middle]!
+    const last = needsTimes ? yield* shelf.lastPlace(world, seq) : { ...START, seq }
+    if (last === undefined) {
+      low = 0
+      high = shelf.positions.length
+    } else if (isUpTo(position, last)) low = middle + 1
+    else high = middle
+  }
+  return low
+})
 
-const remember = ({ packs }: Shelf, seq: number, pack: ReadonlyArray<Place>): void => {
-  packs.set(seq, pack)
-  if (packs.size > AT_HAND) packs.delete(packs.keys().next().value!)
+const keeperOf = <S>(
+  fold: Resumable<S>,
+  shelf: Effect.Effect<Shelf<S>, ReadError>,
+  { every = fold.every, pack: packed = PACK, progress = () => Effect.void }: CheckpointOptions
+): Keeper<S, ReadError> => {
+  let pack = fold.pack()
+  let places: Array<Place> = []
+  let full: Array<readonly [ReadonlyArray<Place>, Uint8Array]> = []
+  let told = 0
+  const seal = (): void => {
+    if (places.length > 0) full.push([places, pack.bytes()])
+    pack = fold.pack()
+    places = []
+  }
+  const save = Effect.suspend(() => {
+    const sealed = full
+    full = []
+    if (sealed.length === 0) return Effect.void
+    return Effect.flatMap(shelf, (on) => Effect.forEach(sealed, (one) => on.save(...one), { discard: true }))
+  })
+  const tell = (isOver: boolean) => Effect.suspend(() => progress({ fold: fold.name, seq: told, isOver }))
+  return {
+    note: (state, seq) => {
+      if (seq % every !== 0) return
+      places.push(fold.place(state))
+      pack.add(state)
+      if (seq % packed !== 0) return
+      seal()
+      told = seq
+    },
+    isFull: () => full.length > 0,
+    keep: Effect.andThen(save, tell(false)),
+    end: Effect.suspend(() => {
+      seal()
+      const saved = Effect.andThen(save, Effect.flatMap(shelf, ({ saveLastPlaces }) => saveLastPlaces))
+      return told === 0 ? saved : Effect.andThen(saved, tell(true))
+    })
+  }
 }

@@ -3,16 +3,18 @@
  *
  * @since 0.1.0
  */
-import type { State } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
+import { readingOf } from "./changes.ts"
+import type { Changes } from "./changes.ts"
 import { lastChanges } from "./last-change.ts"
-import { worldOf } from "./log.ts"
-import type { Log, NotAWorld } from "./log.ts"
+import type { Log } from "./log.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
 import type { LogNotDense } from "./projection.ts"
-import { leavesOf, pathOf } from "./state-view.ts"
+import { changes } from "./resumable-changes.ts"
+import { framesOf, pathOf } from "./state-view.ts"
 import type { Leaf, Value } from "./state-view.ts"
-import { stateAt } from "./time-travel.ts"
+import { foldTo } from "./time-travel.ts"
+import type { NotAWorld } from "./world.ts"
 
 /** A changed field; null where it is absent. `seq` is the last event that changed it. @category models @since 0.1.0 */
 export interface Change {
@@ -32,7 +34,7 @@ export interface Diff {
 /**
  * Compares the states at two positions, in whichever order they are given.
  *
- * Reads the log up to each, and backwards from the later one until every changed field's last change is found.
+ * Reads the log up to each; what changed each field last is known at the later one.
  *
  * @category queries
  * @since 0.1.0
@@ -43,28 +45,38 @@ export const diff = Effect.fn("projections.diff")(
     a: Position,
     b: Position
   ): Effect.fn.Return<Diff, E | NotAWorld | NoSuchPosition | LogNotDense> {
-    const there = yield* stateAt(log, a)
-    const other = yield* stateAt(log, b)
-    const [from, to] = there.seq <= other.seq ? [there, other] : [other, there]
-    const range = { from: from.seq, to: to.seq }
-    const changed = changedLeaves(from.state, to.state)
-    const seqs = yield* lastChanges(log, yield* worldOf(log), changed, range)
-    const changes = changed.map((leaf): Change => ({
-      path: pathOf(leaf),
-      before: leaf.read(from.state) ?? null,
-      after: leaf.read(to.state) ?? null,
-      seq: seqs.get(leaf) ?? 0
-    }))
-    return { ...range, changes }
+    const there = yield* foldTo(log, changes, a)
+    const other = yield* foldTo(log, changes, b)
+    const [from, to] = there.at.seq <= other.at.seq ? [there, other] : [other, there]
+    const [before, after] = [from.at.state, to.at.state]
+    const changed = changedLeaves(from, to)
+    const seqs = yield* lastChanges(log, to, changed, from.at.seq)
+    return {
+      from: from.at.seq,
+      to: to.at.seq,
+      changes: changed.map((leaf): Change => ({
+        path: pathOf(leaf),
+        before: leaf.read(before) ?? null,
+        after: leaf.read(after) ?? null,
+        seq: seqs.get(leaf) ?? 0
+      }))
+    }
   }
 )
 
-/** The leaves that read differently, those of either state. */
-const changedLeaves = (a: State, b: State): ReadonlyArray<Leaf> => {
-  const all = new Map<string, Leaf>()
-  for (const leaf of [...leavesOf(a), ...leavesOf(b)]) {
-    const path = pathOf(leaf)
-    if (!all.has(path)) all.set(path, leaf)
-  }
-  return [...all.values()].filter((leaf) => leaf.read(a) !== leaf.read(b))
+const isOfMmu = ({ subject }: Leaf): boolean => subject === "mmu/0"
+
+/** The leaves that read differently: those that last, and those of the frames of either state. */
+const changedLeaves = (a: Changes, b: Changes): ReadonlyArray<Leaf> => {
+  const [before, after] = [readingOf(a).values, readingOf(b).values]
+  const lasting = a.fields.lasting.filter((_, field) => before[field] !== after[field])
+  const frames = framesOf(a.at.state)
+  const known = new Set(frames.map(({ pfn }) => pfn))
+  const differs = ({ read }: Leaf) => read(a.at.state) !== read(b.at.state)
+  return [
+    ...lasting.filter(isOfMmu),
+    ...frames.filter(differs),
+    ...lasting.filter((leaf) => !isOfMmu(leaf)),
+    ...framesOf(b.at.state).filter(({ pfn }) => !known.has(pfn)).filter(differs)
+  ]
 }

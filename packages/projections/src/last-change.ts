@@ -1,27 +1,27 @@
 /**
- * Which event changed a field last: looked for backwards, from checkpoint to checkpoint, since most fields changed not
- * long ago. What has no checkpoints is folded once from its beginning.
+ * Which event changed a field last, as of a position.
+ *
+ * The fold knows it of all fields but those of frames that lost their slots in an earlier span: of these, it is known at
+ * the end of that span. Spans are looked into in strides that grow, since most frames do not live long.
  *
  * @since 0.1.0
  */
-import type { ActorId, State, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import { isInSlot, lastChange, SPAN } from "./changes.ts"
+import type { Changes } from "./changes.ts"
 import type { Log } from "./log.ts"
 import { atSeq } from "./position.ts"
-import { touchedBy } from "./state-view.ts"
-import type { Leaf, Value } from "./state-view.ts"
-import { states, traveller } from "./time-travel.ts"
-
-/** Events behind `from` (exclusive), up to `to`. @category models @since 0.1.0 */
-export interface Span {
-  readonly from: number
-  readonly to: number
-}
+import type { NoSuchPosition } from "./position.ts"
+import type { LogNotDense } from "./projection.ts"
+import { changes } from "./resumable-changes.ts"
+import { isOfFrame } from "./state-view.ts"
+import type { FrameLeaf, Leaf } from "./state-view.ts"
+import { foldTo } from "./time-travel.ts"
+import type { NotAWorld } from "./world.ts"
 
 /**
- * The position of the event that changed each leaf last, for those that changed in the span.
+ * The position of the event that changed each leaf last, up to where the changes are; 0 for none. The frames that leaves
+ * are of lived at position `from` or later.
  *
  * @category queries
  * @since 0.1.0
@@ -29,64 +29,40 @@ export interface Span {
 export const lastChanges = Effect.fn("projections.lastChanges")(
   function*<E>(
     log: Log<E>,
-    world: World,
+    now: Changes,
     leaves: ReadonlyArray<Leaf>,
-    { from, to }: Span
-  ): Effect.fn.Return<ReadonlyMap<Leaf, number>, E> {
+    from: number
+  ): Effect.fn.Return<ReadonlyMap<Leaf, number>, E | NotAWorld | NoSuchPosition | LogNotDense> {
     const found = new Map<Leaf, number>()
-    for (let end = to, left = leaves; end > from && left.length > 0;) {
-      const stop = yield* log.checkpoints?.nearest(states, world, atSeq(end - 1)) ?? Effect.succeedNone
-      const begin = Option.match(stop, { onNone: () => 0, onSome: ({ seq }) => seq })
-      const at = traveller(world, Option.getOrUndefined(stop))
-      if (begin < from) yield* walk(log, { from: begin, to: from }, at.advance)
-      const watched = left.map((leaf) => watch(leaf, at.state))
-      const byActor = groupByActor(watched)
-      yield* walk(log, { from: Math.max(begin, from), to: end }, (event) => {
-        at.advance(event)
-        for (const actor of touchedBy(at.state, event.data)) byActor.get(actor)?.forEach(look(at.state, event.seq))
-      })
-      for (const { leaf, seq } of watched) if (seq > 0) found.set(leaf, seq)
-      left = left.filter((leaf) => !found.has(leaf))
-      end = begin
-    }
+    const gone = leaves.filter((leaf) => !note(found, now, leaf)).filter(isOfFrame)
+    yield* search(log, found, gone, { from: Math.floor(from / SPAN), to: Math.floor((now.at.seq - 1) / SPAN) }, 0)
     return found
   }
 )
 
-type Advance = ReturnType<typeof traveller>["advance"]
+/** A stride is so many times as long as the one before. */
+const GROWTH = 8
 
-const walk = <E>(log: Log<E>, { from, to }: Span, advance: Advance): Effect.Effect<void, E> =>
-  Stream.runForEachArray(
-    log.read({ from: from + 1, to }),
-    (chunk) => Effect.sync(() => chunk.forEach((event) => advance(event)))
-  )
-
-/** A leaf on its way through a span. */
-interface Watched {
-  readonly leaf: Leaf
-  now: Value | undefined
-  /** The last event that changed it. */
-  seq: number
+/** Notes the last change of a leaf, if it is known. */
+const note = (found: Map<Leaf, number>, c: Changes, leaf: Leaf): boolean => {
+  const seq = lastChange(c, leaf)
+  if (seq !== undefined) found.set(leaf, seq)
+  return seq !== undefined
 }
 
-const watch = (leaf: Leaf, s: State): Watched => ({ leaf, now: leaf.read(s), seq: 0 })
-
-/** The leaves to look at after an event of an actor: there can be a great many events, and reading a leaf is slow. */
-const groupByActor = (watched: ReadonlyArray<Watched>): ReadonlyMap<ActorId, ReadonlyArray<Watched>> => {
-  const groups = new Map<ActorId, Array<Watched>>()
-  for (const one of watched) {
-    for (const actor of one.leaf.actors) {
-      const group = groups.get(actor)
-      if (group === undefined) groups.set(actor, [one])
-      else group.push(one)
-    }
-  }
-  return groups
-}
-
-const look = (s: State, seq: number) => (watched: Watched): void => {
-  const value = watched.leaf.read(s)
-  if (value === watched.now) return
-  watched.now = value
-  watched.seq = seq
-}
+/** Finds the last changes of frames' leaves that lost their slots in one of the spans `from` … `to`, half open. */
+const search = Effect.fnUntraced(function*<E>(
+  log: Log<E>,
+  found: Map<Leaf, number>,
+  gone: ReadonlyArray<FrameLeaf>,
+  { from, to }: { readonly from: number; readonly to: number },
+  stride: number
+): Effect.fn.Return<void, E | NotAWorld | NoSuchPosition | LogNotDense> {
+  if (gone.length === 0 || from >= to) return
+  const span = Math.min(from + stride, to - 1)
+  const there = yield* foldTo(log, changes, atSeq((span + 1) * SPAN))
+  const later = gone.filter((leaf) => isInSlot(there, leaf))
+  const earlier = gone.filter((leaf) => !isInSlot(there, leaf) && !note(found, there, leaf))
+  yield* search(log, found, earlier, { from, to: span }, Math.floor((span - from) / 2))
+  yield* search(log, found, later, { from: span + 1, to }, Math.max(1, stride * GROWTH))
+})

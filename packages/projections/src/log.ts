@@ -1,14 +1,10 @@
 /**
- * A log to look into: its events in order, and the world they happen in.
- *
- * A simulated run's header holds its world. A log without one (a kernel trace) gets the world that its events show: so
- * many caches and threads, and no modelled memory, so that page tables and frames stay unknown.
+ * A log to look into: its events in order.
  *
  * @since 0.1.0
  */
 import { NoSuchBookmark } from "@pfnscope/journal"
 import type { Envelope, Journal, ReadError, StaleBookmark } from "@pfnscope/journal"
-import { INVALID_GPA, ownerOf, World } from "@pfnscope/protocol"
 import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -16,7 +12,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { checkpointsOf, START } from "./checkpoint.ts"
-import type { Checkpoints, Place, Spacing } from "./checkpoint.ts"
+import type { CheckpointOptions, Checkpoints, Place } from "./checkpoint.ts"
 import { atSeq, parsePosition } from "./position.ts"
 import type { NotAPosition, Position } from "./position.ts"
 import { rememberingReads } from "./recent.ts"
@@ -44,11 +40,11 @@ export interface Log<E = ReadError> {
 /** A journal that keeps what folds of it come to, beside itself. @category constructors @since 0.1.0 */
 export const withCheckpoints = (
   { bookmarks, header, read, snapshot }: Pick<Journal<Event>, "bookmarks" | "header" | "read" | "snapshot">,
-  spacing?: Spacing
+  options?: CheckpointOptions
 ): Log & Pick<Journal<Event>, "bookmarks"> => ({
   header,
   read: rememberingReads(read),
-  checkpoints: checkpointsOf(snapshot, spacing),
+  checkpoints: checkpointsOf(snapshot, options),
   bookmarks
 })
 
@@ -65,15 +61,6 @@ export const logOf = <E = never>(
   }
 }
 
-/** The header says that it holds a world, and it is none. @category errors @since 0.1.0 */
-export class NotAWorld extends Schema.TaggedError<NotAWorld>()("NotAWorld", { reason: Schema.String }) {
-  override get message(): string {
-    return `the log's header: expected the world of its run, ${this.reason}`
-  }
-}
-
-const Meta = Schema.Struct({ world: Schema.Unknown })
-
 const Threads = Schema.Struct({
   world: Schema.Struct({ threads: Schema.Array(Schema.Struct({ name: Schema.String })) })
 })
@@ -84,46 +71,6 @@ export const threadNames = ({ header }: Pick<Log, "header">): ReadonlyArray<stri
     onNone: () => [],
     onSome: ({ world }) => world.threads.map(({ name }) => name)
   })
-
-/**
- * The world of a log: of its header, or the one that its events show.
- *
- * @category queries
- * @since 0.1.0
- */
-export const worldOf = Effect.fn("projections.worldOf")(
-  function*<E>(log: Log<E>): Effect.fn.Return<World, E | NotAWorld> {
-    const meta = Schema.decodeUnknownOption(Meta)(log.header.meta)
-    if (Option.isNone(meta)) return yield* worldSeen(log)
-    return yield* Schema.decodeUnknownEffect(World)(meta.value.world).pipe(
-      Effect.mapError((error) => new NotAWorld({ reason: error.message.split("\n").join(" ") }))
-    )
-  }
-)
-
-/** Counts the caches and threads that the events name; a thread is called as its stream is. */
-const worldSeen = Effect.fnUntraced(function*<E>(log: Log<E>) {
-  const names = new Map<number, string>()
-  let threads = 0
-  let gpcs = 0
-  yield* Stream.runForEachArray(log.read(), (chunk) =>
-    Effect.sync(() => {
-      for (const { data, stream } of chunk) {
-        threads = Math.max(threads, data.thread + 1)
-        if (ownerOf(data._tag) === "thread") names.set(data.thread, stream)
-        if ("gpc" in data) gpcs = Math.max(gpcs, data.gpc + 1)
-      }
-    }))
-  const world: World = {
-    pageSize: 4096,
-    areas: [],
-    memslots: [],
-    gpcs: Array.from({ length: gpcs }, () => ({ gpa: INVALID_GPA, state: "active" })),
-    threads: Array.from({ length: threads }, (_, t) => ({ name: names.get(t) ?? `thread/${t}`, ops: [], repeat: 0 })),
-    spareFrames: 0
-  }
-  return world
-})
 
 /**
  * The events behind a place (the start when not given) up to a position, that one included.
@@ -139,18 +86,33 @@ export const readUpTo = <E>(
   const from = seq + 1
   switch (position._tag) {
     case "Seq":
-      return log.read({ from, to: position.seq })
+      return from > position.seq ? Stream.empty : log.read({ from, to: position.seq })
     case "Time":
-      return Stream.takeWhile(log.read({ from }), (event) => event.t <= position.nanos)
+      return Stream.takeWhile(readOn(log, from), (event) => event.t <= position.nanos)
     case "Elapsed":
       return Stream.suspend(() => {
         let origin = seq === 0 ? undefined : first
-        return Stream.takeWhile(log.read({ from }), (event) => event.t <= (origin ??= event.t) + position.nanos)
+        return Stream.takeWhile(readOn(log, from), (event) => event.t <= (origin ??= event.t) + position.nanos)
       })
     case "End":
       return log.read({ from })
   }
 }
+
+/** Events that are read at first where nobody knows how far it is: from a checkpoint it is not far. */
+const NEAR = 256
+
+/** Reads on, in strides that grow: what is beyond the last event that is wanted is read for nothing. */
+const readOn = <E>(log: Log<E>, from: number, stride = NEAR): Stream.Stream<Envelope<Event>, E> =>
+  Stream.suspend(() => {
+    const to = from + stride - 1
+    let last = 0
+    const near = Stream.mapArray(log.read({ from, to }), (chunk) => {
+      last = chunk.at(-1)!.seq
+      return chunk
+    })
+    return Stream.concat(near, Stream.suspend(() => last < to ? Stream.empty : readOn(log, to + 1, 2 * stride)))
+  })
 
 /** The event at a position, or none. @category queries @since 0.1.0 */
 export const eventAt = <E>(log: Log<E>, seq: number): Effect.Effect<Option.Option<Envelope<Event>>, E> =>

@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { Log, NotAWorld } from "./log.ts"
+import type { Log } from "./log.ts"
 import { explanationOf } from "./origins.ts"
 import type { Origin, Origins } from "./origins.ts"
 import { atSeq, END } from "./position.ts"
@@ -25,6 +25,7 @@ import { origins } from "./resumable-origins.ts"
 import { threadName } from "./state-view.ts"
 import { foldTo } from "./time-travel.ts"
 import { verdictsOf, verdictState, violationOf, violations } from "./violations.ts"
+import type { NotAWorld } from "./world.ts"
 
 /** A row: an event of the thread in `column`, or laps of that thread that were left out. @category models @since 0.1.0 */
 export type RaceRow =

@@ -1,62 +1,63 @@
 /**
  * Origins as they can be put aside: what they share, within a checkpoint and between those of a pack, is saved once.
  *
- * The bytes are those of the states, their length (u32) first, and then text.
+ * The bytes are those of the states, their length first, then the number of each checkpoint's node, how many there are
+ * first, and the graph of them all.
  *
  * @since 0.1.0
  */
+import { ByteReader, ByteWriter } from "@pfnscope/journal"
 import * as Option from "effect/Option"
-import type { Place, Resumable } from "./checkpoint.ts"
-import { fromText, toText } from "./graph.ts"
+import type { Resumable } from "./checkpoint.ts"
+import { graphWriter, openGraph } from "./graph.ts"
 import { advanceOrigins, noOrigins } from "./origins.ts"
 import type { Origins } from "./origins.ts"
 import { noRefreshes } from "./refreshes.ts"
-import { readStops, writeStops } from "./stops.ts"
-import type { Stop } from "./stops.ts"
-import { stopOf, traveller } from "./time-travel.ts"
+import { joined, openStops, parted, stopPack } from "./stops.ts"
+import { traveller } from "./time-travel.ts"
 
 type Links = Omit<Origins, "at">
 
-/** Origins at a place; nothing changes them any more. @category models @since 0.1.0 */
-export interface KeptOrigins extends Place {
-  readonly at: Stop
-  readonly links: Links
-}
-
 /** @category folding @since 0.1.0 */
-export const origins: Resumable<Origins, KeptOrigins> = {
+export const origins: Resumable<Origins> = {
   name: "origins",
-  version: 1,
+  version: 2,
+  every: 1024,
   start: noOrigins,
   place: ({ at }) => at.place,
   advance: advanceOrigins,
-  copy: ({ at, ...links }) => ({ ...at.place, at: stopOf(at), links: copyOf(links) }),
-  resume: (world, { at, links }) => ({ at: traveller(world, at), ...copyOf(links) }),
-  encode: (copies) => {
-    const states = writeStops(copies.map(({ at }) => at))
-    const text = new TextEncoder().encode(toText(copies.map(({ links }) => links)))
-    const bytes = new Uint8Array(LENGTH + states.length + text.length)
-    new DataView(bytes.buffer).setUint32(0, states.length, true)
-    bytes.set(states, LENGTH)
-    bytes.set(text, LENGTH + states.length)
-    return bytes
+  pack: () => {
+    const stops = stopPack()
+    const graph = graphWriter()
+    const roots: Array<number> = []
+    return {
+      add: ({ at, ...links }) => {
+        stops.add(at)
+        roots.push(graph.add(copyOf(links)))
+      },
+      bytes: () => joined(stops.bytes(), joined(varints(roots), graph.bytes()))
+    }
   },
-  decode: (world, bytes) => {
-    if (bytes.length < LENGTH) return Option.none()
-    const textAt = LENGTH + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
-    const stops = readStops(bytes.subarray(LENGTH, textAt), noOrigins(world).at.state.cells.length)
-    const texts = fromText(new TextDecoder().decode(bytes.subarray(textAt)))
-    return Option.map(Option.all([stops, texts]), ([stops, texts]) => {
-      const links = texts as ReadonlyArray<Links>
-      return stops.map((at, i): KeptOrigins => {
-        const { first, latest, seq, t } = at
-        return { seq, t, first, latest, at, links: links[i]! }
-      })
-    })
+  open: (world, bytes, places) => {
+    const [stops, rest] = parted(bytes)
+    const [roots, graph] = parted(rest)
+    const stop = openStops(world, stops, places)
+    const numbers = new ByteReader(roots)
+    const nodes = places.map(() => numbers.varint())
+    const node = openGraph(graph)
+    return (i) =>
+      Option.map(Option.all([stop(i), node(nodes[i] ?? -1)]), ([from, links]) => ({
+        ...(links as Links),
+        at: traveller(world, from)
+      }))
   }
 }
 
-const LENGTH = 4
+const varints = (numbers: ReadonlyArray<number>): Uint8Array => {
+  const out = new ByteWriter()
+  for (const n of numbers) out.varint(n)
+  return out.bytes.slice(0, out.length)
+}
 
 /**
  * An origin never changes, once it is made; what holds it does. Of the refreshes only those that run are asked for: their

@@ -1,57 +1,103 @@
 /**
- * The state of the machine at several positions, as bytes: of each state, only the cells that differ from the one before.
+ * The state of the machine at several positions, as bytes: of each state, only the cells that differ from the one before
+ * (of the first, from the world's start).
  *
- * All numbers are 64-bit floats. A stop is its position, time, first time, latest time, the events left out, the
- * properties violated, the number of cells that differ, which they are, and what they hold.
+ * All numbers are varints: first how many cells a state has. Of each state, the events left out, the properties violated,
+ * how many cells differ, and of each of those how many cells lie between it and the one before, and what it holds.
  *
  * @since 0.1.0
  */
+import { ByteReader, ByteWriter } from "@pfnscope/journal"
+import { initialState, layout } from "@pfnscope/protocol"
+import type { Cells, State, World } from "@pfnscope/protocol"
 import * as Option from "effect/Option"
-import type { Place } from "./checkpoint.ts"
+import type { Pack, Place } from "./checkpoint.ts"
+import type { Traveller } from "./time-travel.ts"
 
-/** The cells of a state at a place. @category models @since 0.1.0 */
+/** A state at a place. @category models @since 0.1.0 */
 export interface Stop extends Place {
   readonly unapplied: number
   readonly violated: number
-  readonly cells: Float64Array
+  readonly state: State
 }
 
-/** @category conversions @since 0.1.0 */
-export const writeStops = (stops: ReadonlyArray<Stop>): Uint8Array => {
-  const numbers: Array<number> = []
-  let before: ArrayLike<number> = []
-  for (const { cells, first, latest, seq, t, unapplied, violated } of stops) {
-    const differ: Array<number> = []
-    for (let i = 0; i < cells.length; i++) if (cells[i] !== (before[i] ?? 0)) differ.push(i)
-    numbers.push(seq, t, first, latest, unapplied, violated, differ.length, ...differ, ...differ.map((i) => cells[i]!))
-    before = cells
+/** Begins to write stops. @category conversions @since 0.1.0 */
+export const stopPack = (): Pack<Traveller> => {
+  const out = new ByteWriter()
+  let before: Float64Array | undefined
+  return {
+    add: ({ state: { cells, geo }, unapplied, violated }) => {
+      if (before === undefined) {
+        before = new Float64Array(initialState(geo.world).cells)
+        out.varint(before.length)
+      }
+      out.varint(unapplied)
+      out.varint(violated)
+      writeDifference(out, before, cells)
+      before.set(cells)
+    },
+    bytes: () => out.bytes.slice(0, out.length)
   }
-  return new Uint8Array(Float64Array.from(numbers).buffer)
 }
 
-/** Reads stops of so many cells; none where the bytes are not such. @category conversions @since 0.1.0 */
-export const readStops = (bytes: Uint8Array, cells: number): Option.Option<ReadonlyArray<Stop>> => {
-  if (bytes.length % 8 !== 0) return Option.none()
-  const numbers = new Float64Array(bytes.slice().buffer)
-  const stops: Array<Stop> = []
-  let before = new Float64Array(cells)
-  for (let at = 0; at < numbers.length;) {
-    const [seq = 0, t = 0, first = 0, latest = 0, unapplied = 0, violated = 0, differ = 0] = numbers.subarray(
-      at,
-      at + NUMBERS
-    )
-    const now = before.slice()
-    for (let i = 0; i < differ; i++) {
-      const cell = numbers[at + NUMBERS + i]!
-      if (!(cell < cells)) return Option.none()
-      now[cell] = numbers[at + NUMBERS + differ + i]!
+const writeDifference = (out: ByteWriter, before: Float64Array, cells: ArrayLike<number>): void => {
+  const differ: Array<number> = []
+  for (let i = 0; i < cells.length; i++) if (cells[i] !== before[i]) differ.push(i)
+  out.varint(differ.length)
+  let next = 0
+  for (const i of differ) {
+    out.varint(i - next)
+    out.int(cells[i]!)
+    next = i + 1
+  }
+}
+
+/** Opens stops: gives the i-th, or none where the bytes are not of such a world. @category conversions @since 0.1.0 */
+export const openStops = (world: World, bytes: Uint8Array, places: ReadonlyArray<Place>) => {
+  const start = initialState(world)
+  return (i: number): Option.Option<Stop> => {
+    const place = places[i]
+    const state = layout(start.geo)
+    state.cells.set(start.cells)
+    const input = new ByteReader(bytes)
+    // The world that a trace shows grows with it; the state had fewer cells then.
+    if (input.varint() !== start.cells.length) return Option.none()
+    let unapplied = 0
+    let violated = 0
+    for (let n = 0; n <= i && input.fault === null; n++) {
+      unapplied = input.varint()
+      violated = input.varint()
+      readDifference(input, state.cells)
     }
-    stops.push({ seq, t, first, latest, unapplied, violated, cells: now })
-    before = now
-    at += NUMBERS + 2 * differ
+    return place === undefined || input.fault !== null
+      ? Option.none()
+      : Option.some({ ...place, unapplied, violated, state })
   }
-  return Option.some(stops)
 }
 
-/** Numbers of a stop ahead of its cells. */
-const NUMBERS = 7
+const readDifference = (input: ByteReader, cells: Cells): void => {
+  const differ = input.varint()
+  let next = 0
+  for (let n = 0; n < differ && input.fault === null; n++) {
+    const i = next + input.varint()
+    if (i >= cells.length) return input.fail(`cell ${i} of ${cells.length}`)
+    cells[i] = input.int()
+    next = i + 1
+  }
+}
+
+/** Bytes that are of two kinds: how many there are of the first, and then both. @category conversions @since 0.1.0 */
+export const joined = (first: Uint8Array, second: Uint8Array): Uint8Array => {
+  const out = new ByteWriter()
+  out.varint(first.length)
+  out.raw(first)
+  out.raw(second)
+  return out.bytes.slice(0, out.length)
+}
+
+/** What was {@link joined}. @category conversions @since 0.1.0 */
+export const parted = (bytes: Uint8Array): readonly [first: Uint8Array, second: Uint8Array] => {
+  const input = new ByteReader(bytes)
+  const at = Math.min(input.varint(), input.left) + input.at
+  return [bytes.subarray(input.at, at), bytes.subarray(at)]
+}

@@ -4,11 +4,12 @@ import { EMITTED, exactRanges, mainline612, makeEvent, OPEN_RANGES } from "@pfns
 import type { Event } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
-import { logOf, worldOf } from "./log.ts"
+import { logOf } from "./log.ts"
 import { atSeq, END } from "./position.ts"
 import { HIGH, play, playDrawn, U, use, worldOfThreads, zap } from "./staging.ts"
 import { leavesOf, pathOf, viewOf } from "./state-view.ts"
 import { stateAt } from "./time-travel.ts"
+import { worldOf } from "./world.ts"
 
 const world = worldOfThreads({ "vcpu/0": [3, use], "mm/0": [3, zap(U)], "mm/1": [3, zap(HIGH)] }, { slots: true })
 

@@ -23,17 +23,17 @@ import {
 import type { Event, State, World } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
-import { NO_KEEPER, START } from "./checkpoint.ts"
+import { START } from "./checkpoint.ts"
 import type { Place, Resumable } from "./checkpoint.ts"
-import { readUpTo, worldOf } from "./log.ts"
-import type { Log, NotAWorld } from "./log.ts"
-import { NoSuchPosition } from "./position.ts"
-import type { Position } from "./position.ts"
-import { denseFrom } from "./projection.ts"
+import { foldIn } from "./fold-in.ts"
+import { readUpTo } from "./log.ts"
+import type { Log } from "./log.ts"
+import type { NoSuchPosition, Position } from "./position.ts"
 import type { LogNotDense } from "./projection.ts"
-import { readStops, writeStops } from "./stops.ts"
+import { openStops, stopPack } from "./stops.ts"
 import type { Stop } from "./stops.ts"
+import { worldOf } from "./world.ts"
+import type { NotAWorld } from "./world.ts"
 
 /**
  * A state on its way through a log: `state` is as of the last event that `advance` took, `seq` its position and `t` its
@@ -55,8 +55,7 @@ export interface Traveller {
 
 /** A traveller at the start of a world, or where another one was. @category constructors @since 0.1.0 */
 export const traveller = (world: World, from?: Stop): Traveller => {
-  const state = initialState(world)
-  if (from !== undefined) state.cells.set(from.cells)
+  const state = from?.state ?? initialState(world)
   const evolve = new Evolve(state)
   let { first, latest } = from ?? START
   const self = {
@@ -122,25 +121,19 @@ const hasRoom = (s: State, e: Event): boolean => {
   }
 }
 
-/** Where a traveller is now. @category conversions @since 0.1.0 */
-export const stopOf = ({ place, state, unapplied, violated }: Traveller): Stop => ({
-  ...place,
-  unapplied,
-  violated,
-  cells: Float64Array.from(state.cells)
-})
-
 /** The state of the machine, as it can be put aside. @category folding @since 0.1.0 */
-export const states: Resumable<Traveller, Stop> = {
+export const states: Resumable<Traveller> = {
   name: "state",
-  version: 1,
+  version: 2,
+  every: 256,
   start: (world) => traveller(world),
   place: ({ place }) => place,
   advance: (at, event) => at.advance(event),
-  copy: stopOf,
-  resume: traveller,
-  encode: writeStops,
-  decode: (world, bytes) => readStops(bytes, initialState(world).cells.length)
+  pack: stopPack,
+  open: (world, bytes, places) => {
+    const stop = openStops(world, bytes, places)
+    return (i) => Option.map(stop(i), (from) => traveller(world, from))
+  }
 }
 
 /**
@@ -181,36 +174,23 @@ export const stateAt = Effect.fn("projections.stateAt")(
  * @category folding
  * @since 0.1.0
  */
-export const foldTo = Effect.fnUntraced(function*<E, S, C extends Place>(
+export const foldTo = Effect.fnUntraced(function*<E, S>(
   log: Log<E>,
-  fold: Resumable<S, C>,
+  fold: Resumable<S>,
   position: Position
 ): Effect.fn.Return<S, E | NotAWorld | NoSuchPosition | LogNotDense> {
-  const world = yield* worldOf(log)
-  const checkpoint = yield* log.checkpoints?.nearest(fold, world, position) ?? Effect.succeedNone
-  const state = Option.match(checkpoint, {
-    onNone: () => fold.start(world),
-    onSome: (copy) => fold.resume(world, copy)
-  })
-  const keeper = log.checkpoints?.keeper(fold) ?? NO_KEEPER
-  const place = fold.place(state)
-  const isNext = denseFrom(fold.name, place.seq + 1)
-  yield* Stream.runForEachArray(readUpTo(log, position, place), (chunk): Effect.Effect<void, E | LogNotDense> => {
-    for (const event of chunk) {
-      const fault = isNext(event.seq)
-      if (fault !== undefined) return Effect.fail(fault)
-      fold.advance(state, event)
-      keeper.note(state, event.seq)
-    }
-    return keeper.isFull() ? keeper.keep : Effect.void
-  })
-  yield* keeper.keep
-  yield* arrived(position, fold.place(state).seq)
-  return state
+  return yield* foldIn(log, yield* worldOf(log), fold, position)
 })
 
-/** Fails where the log ended before the position. */
-const arrived = (position: Position, head: number): Effect.Effect<void, NoSuchPosition> =>
-  position._tag === "Seq" && position.seq > head
-    ? Effect.fail(new NoSuchPosition({ seq: position.seq, head }))
-    : Effect.void
+/**
+ * The events from a position (the event that it is at or behind) up to another, that one included.
+ *
+ * @category queries
+ * @since 0.1.0
+ */
+export const readBetween = Effect.fn("projections.readBetween")(
+  function*<E>(log: Log<E>, from: Position, to: Position) {
+    const { place } = yield* foldTo(log, states, from)
+    return readUpTo(log, to, { ...place, seq: Math.max(0, place.seq - 1) })
+  }
+)

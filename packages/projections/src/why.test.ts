@@ -128,6 +128,34 @@ describe("why, of a thread", () => {
     assert.match(ask(log, "gpc/0").answer, asleep)
   })
 
+  it("names who waits for what it holds, for its invalidation and for its read section", () => {
+    const held = play(world, mainline612, "vcpu/0 to refresh.decide", "mm/0 blocks").log
+    assert.match(ask(held, "vcpu/0").answer, /; mm\/0 waits for its hold of the lock of gpc\/0 since #13 \(just now\)$/)
+    assert.includeMembers(chainOf(held, "vcpu/0"), ["#13 Blocked", "#7 Locked"])
+    const slept = play(world, flagWait, "mm/0 to change", "vcpu/0 blocks").log
+    assert.match(ask(slept, "mm/0").answer, /; vcpu\/0 waits for its invalidation since #22 \(.* ago\)$/)
+    assert.notMatch(ask(slept, "vcpu/0").answer, /waits for/)
+    const update = worldOfThreads({
+      "vcpu/0": [1, { _tag: "gpc_read", gpc: 0 }],
+      "mm/0": [1, { _tag: "set_memslot", slot: 0, hva: HIGH }]
+    }, { slots: true })
+    const swapped = play(update, mainline612, "vcpu/0 to use.check", "mm/0 blocks").log
+    assert.match(
+      ask(swapped, "vcpu/0").answer,
+      /; mm\/0 waits for its read section of kvm->srcu since #\d+ \(just now\)$/
+    )
+  })
+
+  it("waits for a lock, as the lock's own field has it", () => {
+    const { log } = play(world, mainline612, "vcpu/0 to refresh.decide", "mm/0 blocks")
+    assert.match(
+      ask(log, "gpc/0.lock.writer").answer,
+      /^gpc\/0\.lock\.writer is vcpu\/0 since #7 .*; mm\/0 waits for it$/
+    )
+    assert.notMatch(ask(log, "gpc/0.refresh_lock").answer, /waits for it/)
+    assert.notMatch(ask(log, "mn/0.gpc_lock").answer, /waits for it/)
+  })
+
   it("that is done says so", () => {
     const { log } = play(world, mainline612, "mm/0 done")
     assert.match(ask(log, "mm/0").answer, /^mm\/0 is between operations: it has done all it was asked for$/)

@@ -5,7 +5,7 @@
  */
 import type { Envelope, Source } from "@pfnscope/journal"
 import { initialState, PROPERTY_IDS } from "@pfnscope/protocol"
-import type { Event, PropertyId, State, World } from "@pfnscope/protocol"
+import type { Event, PropertyId, State } from "@pfnscope/protocol"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -13,18 +13,21 @@ import { whyCount, whyEvent, whyField, whyThread, whyValid } from "./answer.ts"
 import type { Answer } from "./answer.ts"
 import { fieldText } from "./event-text.ts"
 import { lastChanges } from "./last-change.ts"
-import { eventAt, worldOf } from "./log.ts"
-import type { Log, NotAWorld } from "./log.ts"
+import { eventAt } from "./log.ts"
+import type { Log } from "./log.ts"
 import { explanationOf } from "./origins.ts"
-import type { Origin, Origins } from "./origins.ts"
+import type { Origins } from "./origins.ts"
 import { atSeq } from "./position.ts"
 import type { NoSuchPosition, Position } from "./position.ts"
 import type { LogNotDense } from "./projection.ts"
+import { changes } from "./resumable-changes.ts"
 import { origins } from "./resumable-origins.ts"
 import { leavesOf, pathOf, threadName } from "./state-view.ts"
-import type { Leaf } from "./state-view.ts"
-import { foldTo, stateAt } from "./time-travel.ts"
+import { foldTo } from "./time-travel.ts"
+import type { Traveller } from "./time-travel.ts"
 import { violationOf } from "./violations.ts"
+import { worldOf } from "./world.ts"
+import type { NotAWorld } from "./world.ts"
 
 /** One event of a chain: `text` is who did it and its fields; `src` where it was read. @category models @since 0.1.0 */
 export interface ChainLink {
@@ -66,6 +69,10 @@ const parseSubject = (text: string, state: State): Subject | undefined => {
   }
   const actors = actorsOf(state)
   if (actors.includes(text)) return { kind: "actor", actor: text }
+  // What an actor's answer is about.
+  const key = /^(gpc\/\d+)\.valid$|^(mn\/0)\.mn_active_invalidate_count$/.exec(text)
+  const actor = key?.[1] ?? key?.[2]
+  if (actor !== undefined && actors.includes(actor)) return { kind: "actor", actor }
   return [...actors, "mmu/0"].some((name) => text.startsWith(`${name}.`)) ? { kind: "field", path: text } : undefined
 }
 
@@ -95,41 +102,53 @@ export const why = Effect.fn("projections.why")(
     const what = parsed?.kind === "event" ? yield* asWritten(log, parsed) : parsed
     const unknown = (known: ReadonlyArray<string>) => new UnknownSubject({ subject, known })
     if (what === undefined) return yield* unknown([...actorsOf(start), "#SEQ", "P1@#SEQ", "gpc/0.valid"])
-    const asOf = what.kind === "event" ? atSeq(what.seq) : position
-    const leaf = what.kind === "field" ? yield* leafAt(log, start, what.path, asOf) : undefined
-    if (what.kind === "field" && leaf === undefined) return yield* unknown(siblingsOf(start, what.path))
-    const o = yield* foldTo(log, origins, asOf)
-    const changed = leaf === undefined ? undefined : yield* lastChangeOf(log, world, leaf, o.at.seq)
-    if (what.kind === "event" && !isThere(o, what.seq, what.property)) return yield* unknown(violationsNear(o))
-    const answer = what.kind === "event"
-      ? whyEvent(o, o.last!)
-      : leaf === undefined
-      ? whyActor(o, subject)
-      : whyLeaf(o, leaf, changed)
+    const { answer, at, not } = what.kind === "field"
+      ? yield* answerOfField(log, start, what.path, position)
+      : yield* answerOf(log, what, position)
+    if (answer === undefined) return yield* unknown(not)
     const chain = explanationOf(...answer.from)
     const recorded = chain.length === 1 ? yield* recordedCauses(log, chain[0]!) : []
-    const links = [...chain, ...recorded].map((event) => linkOf(o.at.state, event))
-    return { subject, seq: o.at.seq, answer: answer.text, chain: links }
+    const links = [...chain, ...recorded].map((event) => linkOf(at.state, event))
+    return { subject, seq: at.seq, answer: answer.text, chain: links }
   }
 )
+
+/** An answer as of a position; without one, what could have been asked about instead. */
+interface Found {
+  readonly at: Traveller
+  readonly answer: Answer | undefined
+  readonly not: ReadonlyArray<string>
+}
+
+const answerOf = Effect.fnUntraced(function*<E>(
+  log: Log<E>,
+  what: Exclude<Subject, { readonly kind: "field" }>,
+  position: Position
+) {
+  const o = yield* foldTo(log, origins, what.kind === "event" ? atSeq(what.seq) : position)
+  const answer = what.kind === "actor"
+    ? whyActor(o, what.actor)
+    : isThere(o, what.seq, what.property)
+    ? whyEvent(o, o.last!)
+    : undefined
+  return { at: o.at, answer, not: violationsNear(o) } satisfies Found
+})
+
+/** A field's answer is the event that changed it last, and what explains that. */
+const answerOfField = Effect.fnUntraced(function*<E>(log: Log<E>, start: State, path: string, position: Position) {
+  const c = yield* foldTo(log, changes, position)
+  const leaf = [start, c.at.state].flatMap(leavesOf).find((leaf) => pathOf(leaf) === path)
+  const seq = leaf === undefined ? 0 : (yield* lastChanges(log, c, [leaf], 0)).get(leaf) ?? 0
+  const changed = seq === 0 ? undefined : (yield* foldTo(log, origins, atSeq(seq))).last
+  const answer = leaf === undefined ? undefined : whyField(c, path, leaf.read(c.at.state), changed)
+  return { at: c.at, answer, not: siblingsOf(start, path) } satisfies Found
+})
 
 /** A violation that is named by the event it was judged at, as where it was written down. */
 const asWritten = <E>(log: Log<E>, subject: Subject & { readonly kind: "event" }) =>
   subject.property === undefined
     ? Effect.succeed(subject)
     : Effect.map(violationOf(log, subject.seq, subject.property), (seq) => ({ ...subject, seq: seq ?? subject.seq }))
-
-/** The event that changed a leaf last, and what explains it. */
-const lastChangeOf = Effect.fnUntraced(function*<E>(log: Log<E>, world: World, leaf: Leaf, upTo: number) {
-  const seq = (yield* lastChanges(log, world, [leaf], { from: 0, to: upTo })).get(leaf)
-  return seq === undefined ? undefined : (yield* foldTo(log, origins, atSeq(seq))).last
-})
-
-/** The leaf of a path; the frames that there are depend on the position. */
-const leafAt = Effect.fnUntraced(function*<E>(log: Log<E>, start: State, path: string, asOf: Position) {
-  const find = (state: State) => leavesOf(state).find((leaf) => pathOf(leaf) === path)
-  return find(start) ?? find((yield* stateAt(log, asOf)).state)
-})
 
 const siblingsOf = (state: State, path: string): ReadonlyArray<string> =>
   leavesOf(state).filter((leaf) => path.startsWith(`${leaf.subject}.`)).map(pathOf).slice(0, 30)
@@ -153,13 +172,6 @@ const whyActor = (o: Origins, actor: string): Answer => {
   return gpc >= 0 ?
     whyValid(o, gpc) :
     whyThread(o, o.at.state.threads.findIndex((t) => threadName(o.at.state, t.id) === actor))
-}
-
-/** A field that an actor's answer is about gets that; any other, the event that changed it last. */
-const whyLeaf = (o: Origins, leaf: Leaf, changed: Origin | undefined): Answer => {
-  const path = pathOf(leaf)
-  const isKey = path === "mn/0.mn_active_invalidate_count" || /^gpc\/\d+\.valid$/.test(path)
-  return isKey ? whyActor(o, leaf.subject) : whyField(o, path, leaf.read(o.at.state), changed)
 }
 
 /** Hops that are followed where only the log's own causes tell something. */

@@ -55,6 +55,15 @@ const FRAME_STACK_CELLS = 5
 const REGISTER_CELLS = 23
 const THREAD_CELLS = REGISTER_CELLS + OPEN_RANGES * FRAME_STACK_CELLS
 
+/** A stretch of the array: cells `from` … `to`, half open. @category models @since 0.1.0 */
+export interface Region {
+  readonly from: number
+  readonly to: number
+}
+
+/** Some cells from one on. */
+const cellsFrom = (from: number, cells: number): Region => ({ from, to: from + cells })
+
 /** The primary MMU: page table, frames with their references, mmap_lock. @category views @since 0.1.0 */
 export class PrimaryMmu {
   static readonly cells = (geo: Geography) =>
@@ -109,12 +118,12 @@ export class PrimaryMmu {
   /** The slot of the frame table that `pfn` lives in, or -1 when that life of the frame is over. */
   frame(pfn: number): number {
     if (pfn <= 0 || this.frames === 0) return -1
-    const at = this.table + (pfn % this.frames) * FRAME_CELLS
+    const at = this.at(this.slotOf(pfn))
     return this.c[at] === pfn && !this.unreferenced(at) ? at : -1
   }
   /** The slot that `pfn` would be allocated in, or -1 when it is taken. */
   vacant(pfn: number): number {
-    const at = this.table + (pfn % this.frames) * FRAME_CELLS
+    const at = this.at(this.slotOf(pfn))
     return this.unreferenced(at) ? at : -1
   }
   unreferenced(at: number): boolean {
@@ -165,6 +174,52 @@ export class PrimaryMmu {
   /** The frame table's i-th slot. */
   at(i: number): number {
     return this.table + i * FRAME_CELLS
+  }
+  /** Which slot of the frame table a pfn has, if there are any: it has no other in any life. */
+  slotOf(pfn: number): number {
+    return pfn % this.frames
+  }
+  lockCells(): Region {
+    return cellsFrom(this.o, 2)
+  }
+  pteCells(page: number): Region {
+    return cellsFrom(this.ptes + page * PTE_CELLS, PTE_CELLS)
+  }
+  /** The cells of the frame table's i-th slot. */
+  frameCells(i: number): Region {
+    return cellsFrom(this.at(i), FRAME_CELLS)
+  }
+}
+
+/**
+ * A primary MMU that takes note of the page table entries and frames that are written: whoever wants to know what an event
+ * changed need not look at all of them.
+ *
+ * @category views
+ * @since 0.1.0
+ */
+export class NotingMmu extends PrimaryMmu {
+  /** Since whoever reads it emptied it. */
+  readonly written: Array<Region> = []
+  override setPte(page: number, pfn: number, protection: number): void {
+    super.setPte(page, pfn, protection)
+    this.written.push(this.pteCells(page))
+  }
+  override born(at: number, pfn: number, word: number): void {
+    super.born(at, pfn, word)
+    this.written.push(cellsFrom(at, FRAME_CELLS))
+  }
+  override addMapcount(at: number, n: number): void {
+    super.addMapcount(at, n)
+    this.written.push(cellsFrom(at, FRAME_CELLS))
+  }
+  override addGup(at: number, n: number): void {
+    super.addGup(at, n)
+    this.written.push(cellsFrom(at, FRAME_CELLS))
+  }
+  override addGather(at: number, n: number): void {
+    super.addGather(at, n)
+    this.written.push(cellsFrom(at, FRAME_CELLS))
   }
 }
 
@@ -335,6 +390,26 @@ export class KvmNotifier {
     this.c[at] = start
     this.c[at + 1] = end
     this.c[at + 2] = phase
+  }
+
+  /** The counts, the hull in guest frames, the locks, the generation and the readers in kvm->srcu. */
+  headCells(): Region {
+    return { from: this.o, to: this.hulls }
+  }
+  hullCells(entry: number): Region {
+    return cellsFrom(this.hulls + entry * HULL_CELLS, HULL_CELLS)
+  }
+  slotCells(slot: number): Region {
+    return cellsFrom(this.slots + slot * SLOT_CELLS, SLOT_CELLS)
+  }
+  spteCells(guestPage: number): Region {
+    return cellsFrom(this.sptes + guestPage, 1)
+  }
+  sleepCells(t: number): Region {
+    return cellsFrom(this.waits + t, 1)
+  }
+  openCells(t: number, depth: number): Region {
+    return cellsFrom(this.open + (t * OPEN_RANGES + depth) * OPEN_CELLS, OPEN_CELLS)
   }
 }
 
@@ -643,12 +718,6 @@ export class Thread {
   private top(): number {
     return this.o + REGISTER_CELLS + (this.depth > 0 ? this.depth - 1 : 0) * FRAME_STACK_CELLS
   }
-}
-
-/** The regions of the array, one an actor. @category models @since 0.1.0 */
-export interface Region {
-  readonly from: number
-  readonly to: number
 }
 
 /** The whole machine's state. @category models @since 0.1.0 */

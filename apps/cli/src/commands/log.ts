@@ -4,7 +4,7 @@
 import { verify } from "@pfnscope/journal"
 import type { Envelope } from "@pfnscope/journal"
 import { eventCodec } from "@pfnscope/machine"
-import { positionIn, readUpTo, stateAt, threadNames } from "@pfnscope/projections"
+import { positionIn, readBetween, readUpTo, threadNames } from "@pfnscope/projections"
 import type { Log, Position } from "@pfnscope/projections"
 import type { Event } from "@pfnscope/protocol"
 import { eventJson, eventText, verifyText } from "@pfnscope/render"
@@ -18,7 +18,7 @@ import * as Stream from "effect/Stream"
 import { clearProgress } from "../check/progress.ts"
 import { badInput, Refused, refused } from "../ended.ts"
 import { parseFilter } from "../filter.ts"
-import { openLog } from "../logs.ts"
+import { openForTravel, openLog } from "../logs.ts"
 import { jsonFlag, print } from "../output.ts"
 import { showVerified } from "../verify-progress.ts"
 
@@ -51,17 +51,17 @@ export const logCommand = Command.make(
     json: jsonFlag
   },
   Effect.fnUntraced(function*(flags) {
-    const log = yield* openLog(flags.log)
-    const to = yield* positionOf(log, Option.getOrElse(flags.to, () => "end"))
-    const from = Option.isSome(flags.from)
-      ? (yield* Effect.mapError(stateAt(log, yield* positionOf(log, flags.from.value)), refused)).seq
-      : 1
     const matches = Option.isSome(flags.filter) ? yield* parseFilter(flags.filter.value) : () => true
     const stream = Option.getOrUndefined(flags.stream)
+    // Where it begins elsewhere, the way there is by the checkpoints.
+    const log: Log = yield* Option.isSome(flags.from) ? openForTravel(flags.log) : openLog(flags.log)
+    const to = yield* positionOf(log, Option.getOrElse(flags.to, () => "end"))
+    const events = Option.isSome(flags.from)
+      ? yield* Effect.mapError(readBetween(log, yield* positionOf(log, flags.from.value), to), refused)
+      : readUpTo(log, to)
     const threads = threadNames(log)
-    const wanted = (event: Envelope<Event>) =>
-      event.seq >= from && (stream === undefined || event.stream === stream) && matches(event)
-    yield* readUpTo(log, to).pipe(
+    const wanted = (event: Envelope<Event>) => (stream === undefined || event.stream === stream) && matches(event)
+    yield* events.pipe(
       Stream.filter(wanted),
       Stream.map((event) => flags.json ? JSON.stringify(eventJson(event)) : eventText(event, threads)),
       Stream.mapError(refused),
