@@ -11,12 +11,17 @@ import * as Option from "effect/Option"
 import type { Resumable } from "./checkpoint.ts"
 import { graphWriter, openGraph } from "./graph.ts"
 import { advanceOrigins, noOrigins } from "./origins.ts"
-import type { Origins } from "./origins.ts"
+import type { Origins, ThreadOrigins } from "./origins.ts"
 import { noRefreshes } from "./refreshes.ts"
 import { joined, openStops, parted, stopPack } from "./stops.ts"
 import { traveller } from "./time-travel.ts"
 
 type Links = Omit<Origins, "at">
+
+/** Of the refreshes only those that run are asked for: their statistics begin anew. */
+type Running = Pick<Links["progress"], "ranges"> & Pick<Links["progress"]["refreshes"], "addresses" | "running">
+
+type Kept = Omit<Links, "progress"> & Running
 
 /** @category folding @since 0.1.0 */
 export const origins: Resumable<Origins> = {
@@ -30,10 +35,12 @@ export const origins: Resumable<Origins> = {
     const stops = stopPack()
     const graph = graphWriter()
     const roots: Array<number> = []
+    let before: Kept | undefined
     return {
       add: ({ at, ...links }) => {
         stops.add(at)
-        roots.push(graph.add(copyOf(links)))
+        before = copyOf(links, before)
+        roots.push(graph.add(before))
       },
       bytes: () => joined(stops.bytes(), joined(varints(roots), graph.bytes()))
     }
@@ -46,10 +53,11 @@ export const origins: Resumable<Origins> = {
     const nodes = places.map(() => numbers.varint())
     const node = openGraph(graph)
     return (i) =>
-      Option.map(Option.all([stop(i), node(nodes[i] ?? -1)]), ([from, links]) => ({
-        ...(links as Links),
-        at: traveller(world, from)
-      }))
+      Option.map(Option.all([stop(i), node(nodes[i] ?? -1)]), ([from, kept]) => {
+        const { addresses, ranges, running, ...links } = kept as Kept
+        const progress = { ranges, refreshes: { ...noRefreshes(), addresses, running } }
+        return { ...links, progress, at: traveller(world, from) }
+      })
   }
 }
 
@@ -60,13 +68,16 @@ const varints = (numbers: ReadonlyArray<number>): Uint8Array => {
 }
 
 /**
- * An origin never changes, once it is made; what holds it does. Of the refreshes only those that run are asked for: their
- * statistics begin anew.
+ * An origin never changes, once it is made; what holds it does. A thread of which nothing has changed is the one before: it
+ * is in the bytes already.
  */
-const copyOf = (links: Links): Links => ({
+const copyOf = ({ progress, ...links }: Links, before: Kept | undefined): Kept => ({
   ...links,
-  progress: runningOf(links.progress),
-  threads: links.threads.map((thread) => ({ ...thread, open: [...thread.open] })),
+  ...runningOf(progress),
+  threads: links.threads.map((thread, t) => {
+    const last = before?.threads[t]
+    return last !== undefined && isSame(last, thread) ? last : { ...thread, open: [...thread.open] }
+  }),
   gpcs: links.gpcs.map((gpc) => ({ ...gpc })),
   locks: new Map(links.locks),
   ptes: new Map(links.ptes),
@@ -74,6 +85,10 @@ const copyOf = (links: Links): Links => ({
   freed: new Map(links.freed)
 })
 
+const isSame = ({ open, ...before }: ThreadOrigins, now: ThreadOrigins): boolean =>
+  open.length === now.open.length && open.every((range, i) => range === now.open[i]) &&
+  (Object.keys(before) as ReadonlyArray<keyof typeof before>).every((key) => before[key] === now[key])
+
 /** In one clone, since a refresh that runs and what is in flight share ranges. */
-const runningOf = ({ ranges, refreshes: { addresses, running } }: Links["progress"]): Links["progress"] =>
-  structuredClone({ ranges, refreshes: { ...noRefreshes(), running, addresses } })
+const runningOf = ({ ranges, refreshes: { addresses, running } }: Links["progress"]): Running =>
+  structuredClone({ ranges, addresses, running })
