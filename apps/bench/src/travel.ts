@@ -1,7 +1,8 @@
 /**
  * Measures time travel through a long log: `at`, `diff` and `why` at random positions, one jump after the other.
  *
- * The log is one run of the machine in a file, as long as is asked for (`--events N`). Warm: the log is open, and some
+ * The log is one run of the machine in a file, as long as is asked for (`--events N`); or any other (`--log FILE`), with what
+ * lies beside it. Warm: the log is open, and some
  * of what was asked for is at hand. Cold: the log is opened for every question, and nothing is remembered in the process;
  * the files may be in the operating system's cache. A first look, which finds no sidecars, is given apart.
  *
@@ -16,6 +17,7 @@ import { initialState, POLICIES } from "@pfnscope/protocol"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import { basename, dirname } from "node:path"
 import { parseArgs } from "node:util"
 import { compare } from "./figures.ts"
 
@@ -24,7 +26,8 @@ const { values: options } = parseArgs({
     events: { type: "string", default: "1000000" },
     scenario: { type: "string", default: "madvise-storm" },
     policy: { type: "string", default: "mainline-6.12" },
-    asked: { type: "string", default: "200" }
+    asked: { type: "string", default: "200" },
+    log: { type: "string" }
   }
 })
 const EVENTS = Number(options.events)
@@ -162,9 +165,9 @@ const opened = (path: string, question: (log: Log) => Effect.Effect<unknown, unk
 /** What is kept beside a log. */
 const FOLDS = ["state", "changes", "origins"]
 
-/** Asks at the end of a log that nobody has looked into; gives the time from its first event to its last, in ns. */
+/** Asks at the end of a log; reads it all where nobody has looked into it yet; gives the time from its first event to its last, in ns. */
 const firstLooks = Effect.fnUntraced(function*(path: string, events: number) {
-  yield* Console.log("The first look, which reads everything and keeps what it comes by:")
+  yield* Console.log("The first look, which reads everything that has no checkpoints yet, and keeps what it comes by:")
   const looks: ReadonlyArray<readonly [string, (log: Log) => Effect.Effect<unknown, unknown>]> = [
     ["at the end", (log) => stateAt(log, END)],
     ["diff with the end", (log) => diff(log, END, END)],
@@ -182,19 +185,31 @@ const firstLooks = Effect.fnUntraced(function*(path: string, events: number) {
   }))
 })
 
-const program = Effect.scoped(Effect.gen(function*() {
+const newRun = Effect.gen(function*() {
   const fs = yield* FileSystem.FileSystem
-  const folder = yield* fs.makeTempDirectoryScoped({ prefix: "pfnscope-travel-" })
-  const path = `${folder}/run.log`
+  const path = `${yield* fs.makeTempDirectoryScoped({ prefix: "pfnscope-travel-" })}/run.log`
   const from = performance.now()
   const events = yield* longRun(path)
   const seconds = (performance.now() - from) / 1000
   yield* Console.log(`${events} events of ${scenario.name} under ${policy.name}, run in ${seconds.toFixed(1)} s`)
+  return { events, path }
+})
 
+const existing = Effect.fnUntraced(function*(path: string) {
+  const { seq: events } = yield* Effect.scoped(
+    Effect.flatMap(file(eventCodec, { path, mode: "read" }), ({ head }) => head)
+  )
+  yield* Console.log(`${events} events in ${path}`)
+  return { events, path }
+})
+
+const program = Effect.scoped(Effect.gen(function*() {
+  const { events, path } = yield* options.log === undefined ? newRun : existing(options.log)
   const elapsed = yield* firstLooks(path, events)
-  for (const part of ["run.log", "run.log.index", ...FOLDS.map((fold) => `run.log.snap-${fold}`)]) {
+  const log = basename(path)
+  for (const part of [log, `${log}.index`, ...FOLDS.map((fold) => `${log}.snap-${fold}`)]) {
     const { bytes, files } = yield* bytesOf(
-      folder,
+      dirname(path),
       (name) => part.includes("snap") ? name.startsWith(part) : name === part
     )
     yield* Console.log(`  ${part.padEnd(24)} ${(bytes / events).toFixed(2)} bytes an event, ${files} files`)

@@ -28,7 +28,7 @@ export const stopPack = (): Pack<Traveller> => {
   return {
     add: ({ state: { cells, geo }, unapplied, violated }) => {
       if (before === undefined) {
-        before = new Float64Array(initialState(geo.world).cells)
+        before = new Float64Array(startOf(geo.world).cells)
         out.varint(before.length)
       }
       out.varint(unapplied)
@@ -52,9 +52,18 @@ const writeDifference = (out: ByteWriter, before: Float64Array, cells: ArrayLike
   }
 }
 
+/** The worlds that are in use, each at its start: all stops of one begin there. */
+const starts = new WeakMap<World, State>()
+
+const startOf = (world: World): State => {
+  const known = starts.get(world) ?? initialState(world)
+  starts.set(world, known)
+  return known
+}
+
 /** Opens stops: gives the i-th, or none where the bytes are not of such a world. @category conversions @since 0.1.0 */
 export const openStops = (world: World, bytes: Uint8Array, places: ReadonlyArray<Place>) => {
-  const start = initialState(world)
+  const start = startOf(world)
   return (i: number): Option.Option<Stop> => {
     const place = places[i]
     const state = layout(start.geo)

@@ -235,13 +235,24 @@ export interface Geography {
   readonly scripts: ReadonlyArray<ReadonlyArray<OpCode>>
 }
 
+/** The worlds that are in use: a script may have thousands of operations, and each state of it asks. */
+const surveyed = new WeakMap<World, Geography>()
+
 /**
- * Surveys a world.
+ * Surveys a world; once, since a world never changes.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const survey = (world: World): Geography => {
+  const known = surveyed.get(world)
+  if (known !== undefined) return known
+  const geography = surveyAnew(world)
+  surveyed.set(world, geography)
+  return geography
+}
+
+const surveyAnew = (world: World): Geography => {
   const { addresses, pageOf } = surveyPages(world)
   const slotBase: Array<number> = []
   let guestPages = 0
