@@ -23,13 +23,14 @@ import { deepStrictEqual } from "node:assert/strict"
 import { bareLoop } from "./bare.ts"
 import { compare, median } from "./figures.ts"
 import { Records } from "./record.ts"
-import { betterSqlite, journal, level, nodeSqlite } from "./store.ts"
+import { betterSqlite, journal, journalAhead, level, nodeSqlite } from "./store.ts"
 import type { Batches, Kind, Store } from "./store.ts"
 
 const ROUNDS = 9
 
 const STORES = [nodeSqlite, betterSqlite, level]
 const KINDS = [journal, bareLoop, ...STORES]
+const APPENDERS = [journal, journalAhead, bareLoop, ...STORES]
 
 /** Sizes of a batch, and how many events are appended in such batches: with a sync each, and without. */
 const SIZES = [
@@ -75,10 +76,13 @@ const rateOf = Effect.fnUntraced(function*<E, R>(events: number, work: Effect.Ef
 /** What each kind comes to in each round. */
 type Rates = ReadonlyMap<Kind, ReadonlyArray<number>>
 
-const inTurns = Effect.fnUntraced(function*<E, R>(measure: (kind: Kind) => Effect.Effect<number, E, R>) {
-  const rates = new Map<Kind, Array<number>>(KINDS.map((kind) => [kind, []]))
+const inTurns = Effect.fnUntraced(function*<E, R>(
+  kinds: ReadonlyArray<Kind>,
+  measure: (kind: Kind) => Effect.Effect<number, E, R>
+) {
+  const rates = new Map<Kind, Array<number>>(kinds.map((kind) => [kind, []]))
   for (let round = 0; round <= ROUNDS; round++) {
-    for (const kind of KINDS) {
+    for (const kind of kinds) {
       const rate = yield* measure(kind)
       // The first round warms up.
       if (round > 0) rates.get(kind)!.push(rate)
@@ -88,9 +92,9 @@ const inTurns = Effect.fnUntraced(function*<E, R>(measure: (kind: Kind) => Effec
 })
 
 /** What the journal comes to, by what another does in the same round. */
-const ratio = (rates: Rates, other: Kind): number => {
+const ratio = (rates: Rates, other: Kind, own: Kind = journal): number => {
   const others = rates.get(other)!
-  return median(rates.get(journal)!.map((rate, round) => rate / others[round]!))
+  return median(rates.get(own)!.map((rate, round) => rate / others[round]!))
 }
 
 /**
@@ -105,16 +109,19 @@ const scans = Effect.fnUntraced(function*(source: Journal<Event>) {
     yield* Stream.runForEachArray(source.read(), (some) => store.append([some]))
     stores.set(kind, store)
   }
-  return yield* inTurns(Effect.fnUntraced(function*(kind) {
-    let seen = 0
-    const rate = yield* rateOf(
-      events,
-      stores.get(kind)!.scan((event) => {
-        if (event.rev > 0) seen++
-      })
-    )
-    return seen === events ? rate : yield* Effect.die(new Error(`${kind.name} gives ${seen} of ${events} events`))
-  }))
+  return yield* inTurns(
+    KINDS,
+    Effect.fnUntraced(function*(kind) {
+      let seen = 0
+      const rate = yield* rateOf(
+        events,
+        stores.get(kind)!.scan((event) => {
+          if (event.rev > 0) seen++
+        })
+      )
+      return seen === events ? rate : yield* Effect.die(new Error(`${kind.name} gives ${seen} of ${events} events`))
+    })
+  )
 }, Effect.scoped)
 
 /** Appends in batches of every size, to a new store each time. */
@@ -122,9 +129,8 @@ const appends = (all: ReadonlyArray<Envelope<Event>>, synced: boolean) =>
   Effect.forEach(SIZES, (sizes) => {
     const count = synced ? sizes.synced : sizes.unsynced
     const batches = batchesOf(all, count, sizes.size)
-    return inTurns((kind) =>
-      Effect.scoped(Effect.flatMap(opened(kind, synced), (store) => rateOf(count, store.append(batches))))
-    )
+    return inTurns(APPENDERS, (kind) =>
+      Effect.scoped(Effect.flatMap(opened(kind, synced), (store) => rateOf(count, store.append(batches)))))
   })
 
 /** Everything that a store gives is what was appended. */
@@ -166,14 +172,16 @@ const rateText = (rates: ReadonlyArray<number>, bytes: number): string => {
 const showAppends = Effect.fnUntraced(function*(title: string, found: ReadonlyArray<Rates>, bytes: number) {
   yield* Console.log(title)
   yield* row("  batches of", SIZES.map(({ size }) => String(size)))
-  for (const kind of KINDS) yield* row(kind.name, found.map((rates) => rateText(rates.get(kind)!, bytes)))
+  for (const kind of APPENDERS) yield* row(kind.name, found.map((rates) => rateText(rates.get(kind)!, bytes)))
 })
 
 const showRatios = Effect.fnUntraced(function*(synced: ReadonlyArray<Rates>, scanned: Rates) {
   yield* Console.log("the journal by the others")
   for (const [i, { size }] of SIZES.entries()) {
     if (size < 1_000) continue
-    yield* compare(`append, synced, ${size}: ${bareLoop.name}`, ratio(synced[i]!, bareLoop), { least: WANTED_OF_BARE })
+    const wanted = { least: WANTED_OF_BARE }
+    yield* compare(`append, synced, ${size}: ${bareLoop.name}`, ratio(synced[i]!, bareLoop), wanted)
+    yield* compare(`ahead, synced, ${size}: ${bareLoop.name}`, ratio(synced[i]!, bareLoop, journalAhead), wanted)
     for (const kind of STORES) {
       yield* compare(`append, synced, ${size}: ${kind.name}`, ratio(synced[i]!, kind), { least: 1 })
     }
@@ -186,7 +194,7 @@ const main = Effect.gen(function*() {
   const source = yield* runOf
   const scanned = yield* scans(source)
   const all = yield* Stream.runCollect(source.read({ to: EVENTS }))
-  yield* Effect.forEach(KINDS, check(all))
+  yield* Effect.forEach(APPENDERS, check(all))
   const bytes = encodedBytes(all)
   yield* Console.log(
     `Node ${process.versions.node}, median of ${ROUNDS} rounds, a run of torture under mainline-6.12, ` +
