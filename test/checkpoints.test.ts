@@ -8,6 +8,7 @@ import type { RunHeader } from "@pfnscope/machine"
 import {
   atSeq,
   diff,
+  END,
   leavesOf,
   logOf,
   pathOf,
@@ -143,6 +144,14 @@ describe("checkpoints", () => {
       ),
     60_000
   )
+
+  it.effect("are not kept of a log that is shorter than a pack", () =>
+    Effect.gen(function*() {
+      const journal = yield* runOf(headerOf("madvise-storm", "mainline-6.12", 5))
+      assert.isAbove((yield* journal.head).seq, 2 * states.every)
+      yield* stateAt(withCheckpoints(journal), END)
+      assert.deepStrictEqual(yield* journal.snapshot.positions(states.name, states.version), [])
+    }))
 
   it.effect("know what changed last of frames that went long ago", () =>
     Effect.gen(function*() {

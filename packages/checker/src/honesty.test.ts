@@ -17,7 +17,7 @@ describe("what a model says of itself", () => {
   it("is so in the reference model", () =>
     fc.assert(
       fc.property(configs, variants, (config, variant) => assert.isUndefined(lieOf(referenceModel(config, variant)))),
-      { numRuns: 30 }
+      { numRuns: 15 }
     ))
 
   it.each([tiny, small, unguarded, own, sides])("is so in $name", (config) => {

@@ -4,7 +4,7 @@
  *
  * They lie in packs, one snapshot of the journal's each: a pack at position `n` has the checkpoints from the pack before
  * it up to `n`. The journal binds a snapshot to the log's hash, so that one that is damaged, or of another log, is not
- * there; then the fold begins further ahead and keeps what it comes by. A short log has none.
+ * there; then the fold begins further ahead and keeps what it comes by. A log that is shorter than a pack has none.
  *
  * @since 0.1.0
  */
@@ -214,7 +214,8 @@ const keeperOf = <S>(
     isFull: () => full.length > 0,
     keep: Effect.andThen(save, tell(false)),
     end: Effect.suspend(() => {
-      seal()
+      // A log that is no longer than a pack is folded in no time, and nothing need lie beside it.
+      if ((places.at(-1)?.seq ?? 0) > packed) seal()
       const saved = Effect.andThen(save, Effect.flatMap(shelf, ({ saveLastPlaces }) => saveLastPlaces))
       return told === 0 ? saved : Effect.andThen(saved, tell(true))
     })
