@@ -8,16 +8,15 @@
  * ```
  * PATH has an actor and a field: `gpc/0.valid`, `mn/0.mmu_invalidate_seq`. A field that means nothing now is `none`.
  */
-import { allOf, anyOf, eventIs, fieldCompares, fieldOf } from "@pfnscope/projections"
+import { allOf, anyOf, eventIs, fieldCompares, fieldOf, leavesOf, pathOf } from "@pfnscope/projections"
 import type { Comparison, Condition } from "@pfnscope/projections"
-import { leavesOf, pathOf } from "@pfnscope/projections"
 import type { State } from "@pfnscope/protocol"
+import { nearest } from "@pfnscope/trace"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { badInput } from "./ended.ts"
 import type { Refused } from "./ended.ts"
 import { comparison } from "./filter.ts"
-import { nearest } from "./names.ts"
 
 const PART = /^([\w-]+\/\d+\.[^=!<>]+?)\s*(==|!=|>=|<=|>|<)\s*(.+)$/
 

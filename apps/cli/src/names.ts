@@ -4,25 +4,14 @@
 import { SCENARIOS } from "@pfnscope/machine"
 import type { Scenario } from "@pfnscope/machine"
 import { POLICIES, Policy } from "@pfnscope/protocol"
+import { nearest } from "@pfnscope/trace"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { distance } from "fastest-levenshtein"
 import { existsSync } from "node:fs"
 import { resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { badInput } from "./ended.ts"
 import type { Refused } from "./ended.ts"
-
-/** How many near names are worth a mention. */
-const NEAR = 3
-
-/** The names nearest to one that does not exist, the nearest first. */
-export const nearest = (name: string, names: ReadonlyArray<string>): ReadonlyArray<string> =>
-  names
-    .map((candidate) => ({ candidate, away: distance(name.toLowerCase(), candidate) }))
-    .sort((a, b) => a.away - b.away)
-    .slice(0, NEAR)
-    .map(({ candidate }) => candidate)
 
 const unknown = (what: string, name: string, names: ReadonlyArray<string>): Refused =>
   badInput(

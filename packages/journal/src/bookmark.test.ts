@@ -1,6 +1,7 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { FileSystem } from "effect/FileSystem"
+import { FileSystem } from "effect/FileSystem"
 import type { Scope } from "effect/Scope"
 import { type Disk, makeDisk } from "./disk.ts"
 import type { Journal } from "./journal.ts"
@@ -61,6 +62,16 @@ describe("a bookmark", () => {
         "memory: bookmark at #3, expected at most #2, where the log ends"
       )
     })))
+
+  it.live("is where one of those who set it at once has set it", () =>
+    Effect.gen(function*() {
+      const folder = yield* Effect.flatMap(FileSystem, (fs) => fs.makeTempDirectoryScoped())
+      const { append, bookmarks } = yield* file(codec, { path: `${folder}/toy.log`, mode: "create", sync: "never" })
+      yield* append(someEvents(20))
+      const positions = Array.from({ length: 20 }, (_, i) => i + 1)
+      yield* Effect.forEach(positions, (seq) => bookmarks.set("here", seq), { concurrency: "unbounded" })
+      assert.include(positions, yield* bookmarks.find("here"))
+    }).pipe(Effect.scoped, Effect.provide(NodeFileSystem.layer)))
 
   it.effect("of a name that nobody gave is refused, with those that there are", () =>
     Effect.gen(function*() {

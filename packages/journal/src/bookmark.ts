@@ -8,6 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { PlatformError } from "effect/PlatformError"
+import * as Semaphore from "effect/Semaphore"
 import {
   AccessFailed,
   accessFailed,
@@ -61,6 +62,8 @@ const PREFIX = "mark-"
 /** @internal */
 export const bookmarksOf = (session: Session): Bookmarks => {
   const { log, sidecars, store: { path, sidecar } } = session
+  // Two that set one name would write the same file on its way to that.
+  const setting = Semaphore.makeUnsafe(1)
   const closed = Effect.suspend(() => session.closed ? Effect.fail(new Closed({ path })) : Effect.void)
   const writable = Effect.andThen(closed, sidecars ? Effect.void : Effect.fail(new ReadOnly({ path })))
 
@@ -101,7 +104,7 @@ export const bookmarksOf = (session: Session): Bookmarks => {
     if (!NAME.test(name)) return yield* new NotABookmark({ name })
     if (seq > log.seq) return yield* new BeyondHead({ path, what: "bookmark", seq, head: log.seq })
     const bytes = wrap(seq, yield* hashAt(session, seq), new Uint8Array(0))
-    const written = Effect.uninterruptible(sidecar.write(PREFIX + name, bytes))
+    const written = setting.withPermit(Effect.uninterruptible(sidecar.write(PREFIX + name, bytes)))
     yield* Effect.mapError(written, accessFailed(path, "set a bookmark"))
   })
 

@@ -31,7 +31,7 @@ const SEGMENT_BYTES = 1 << 28
 /**
  * How to open a file. `create` refuses a path that exists and keeps `meta` in the header; `open` recovers and writes;
  * `read` never changes the file; with `sidecars` it keeps beside a long one how to find the way in, and may save
- * snapshots. It then opens in the time that its last batch takes, and damage further ahead is found when it is read.
+ * snapshots and set bookmarks. It then opens in the time that its last batch takes, and damage further ahead is found when it is read.
  * Who creates or opens one to write holds `PATH.lock` until the scope closes; others are refused with `Locked`, and may
  * read.
  *

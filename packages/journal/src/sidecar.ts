@@ -1,5 +1,5 @@
 /**
- * Small byte strings beside a log, which are nobody's truth: snapshots, and the way into it.
+ * Small byte strings beside a log, which say nothing of its events: snapshots, bookmarks, and the way into it.
  *
  * @since 0.1.0
  */

@@ -5,7 +5,7 @@
  * nothing most of the time. A frame has a slot of the frame table until another frame is there: then it is one of those
  * that are gone, which are remembered to the end of the span.
  *
- * Hot: of 1800 cells and 900 fields an event changes two and one; 300 000 events a second and more.
+ * Hot: of 1800 cells and 900 fields an event changes two and one; 200 000 events a second and more.
  *
  * @since 0.1.0
  */

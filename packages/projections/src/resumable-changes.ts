@@ -14,7 +14,7 @@ import { advanceChanges, changesAt, spanOf } from "./changes.ts"
 import type { Changes } from "./changes.ts"
 import type { Pack, Resumable } from "./checkpoint.ts"
 import { FRAME_FIELDS } from "./state-view.ts"
-import { joined, openStops, parted, stopPack } from "./stops.ts"
+import { joined, openStops, parted, readDifference, stopPack, writeDifference } from "./stops.ts"
 
 /** @category folding @since 0.1.0 */
 export const changes: Resumable<Changes> = {
@@ -57,7 +57,7 @@ const seqPack = (): Pack<Changes> => {
   return {
     add: ({ at: { seq }, gone, seqs }) => {
       before ??= new Float64Array(seqs.length)
-      writeDifference(out, before, seqs, seq)
+      writeDifference(out, before, seqs, (change) => out.varint(backTo(change, seq)))
       before.set(seqs)
       if (spanOf(seq) !== spanOf(last)) buried = 0
       out.varint(gone.size - buried)
@@ -72,18 +72,6 @@ const seqPack = (): Pack<Changes> => {
   }
 }
 
-const writeDifference = (out: ByteWriter, before: Float64Array, seqs: Float64Array, seq: number): void => {
-  const differ: Array<number> = []
-  for (let field = 0; field < seqs.length; field++) if (seqs[field] !== before[field]) differ.push(field)
-  out.varint(differ.length)
-  let next = 0
-  for (const field of differ) {
-    out.varint(field - next)
-    out.varint(backTo(seqs[field]!, seq))
-    next = field + 1
-  }
-}
-
 /** A position as what it is before another: 0 for none. */
 const backTo = (change: number, seq: number): number => change === 0 ? 0 : seq - change + 1
 
@@ -95,13 +83,7 @@ const readBack = (input: ByteReader, seq: number): number => {
 
 /** Reads the last changes of the checkpoint at `seq`, behind the one at `last`. */
 const readSeqs = (input: ByteReader, { gone, seqs }: Changes, seq: number, last: number): void => {
-  let next = 0
-  for (let left = input.varint(); left > 0 && input.fault === null; left--) {
-    const field = next + input.varint()
-    if (field >= seqs.length) return input.fail(`field ${field} of ${seqs.length}`)
-    seqs[field] = readBack(input, seq)
-    next = field + 1
-  }
+  readDifference(input, seqs, () => readBack(input, seq))
   if (spanOf(seq) !== spanOf(last)) gone.clear()
   for (let left = input.varint(); left > 0 && input.fault === null; left--) {
     gone.set(input.varint(), FRAME_FIELDS.map(() => readBack(input, seq)))

@@ -33,21 +33,33 @@ export const stopPack = (): Pack<Traveller> => {
       }
       out.varint(unapplied)
       out.varint(violated)
-      writeDifference(out, before, cells)
+      writeDifference(out, before, cells, (cell) => out.int(cell))
       before.set(cells)
     },
     bytes: () => out.bytes.slice(0, out.length)
   }
 }
 
-const writeDifference = (out: ByteWriter, before: Float64Array, cells: ArrayLike<number>): void => {
+/**
+ * Writes the numbers that differ from those before: how many first, and of each how many lie between it and the one before,
+ * and what `put` makes of it.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const writeDifference = (
+  out: ByteWriter,
+  before: ArrayLike<number>,
+  now: ArrayLike<number>,
+  put: (number: number) => void
+): void => {
   const differ: Array<number> = []
-  for (let i = 0; i < cells.length; i++) if (cells[i] !== before[i]) differ.push(i)
+  for (let i = 0; i < now.length; i++) if (now[i] !== before[i]) differ.push(i)
   out.varint(differ.length)
   let next = 0
   for (const i of differ) {
     out.varint(i - next)
-    out.int(cells[i]!)
+    put(now[i]!)
     next = i + 1
   }
 }
@@ -76,7 +88,7 @@ export const openStops = (world: World, bytes: Uint8Array, places: ReadonlyArray
     for (let n = 0; n <= i && input.fault === null; n++) {
       unapplied = input.varint()
       violated = input.varint()
-      readDifference(input, state.cells)
+      readDifference(input, state.cells, () => input.int())
     }
     return place === undefined || input.fault !== null
       ? Option.none()
@@ -84,13 +96,13 @@ export const openStops = (world: World, bytes: Uint8Array, places: ReadonlyArray
   }
 }
 
-const readDifference = (input: ByteReader, cells: Cells): void => {
-  const differ = input.varint()
+/** Reads what {@link writeDifference} wrote into the numbers that were before. @category conversions @since 0.1.0 */
+export const readDifference = (input: ByteReader, numbers: Cells, take: () => number): void => {
   let next = 0
-  for (let n = 0; n < differ && input.fault === null; n++) {
+  for (let left = input.varint(); left > 0 && input.fault === null; left--) {
     const i = next + input.varint()
-    if (i >= cells.length) return input.fail(`cell ${i} of ${cells.length}`)
-    cells[i] = input.int()
+    if (i >= numbers.length) return input.fail(`number ${i} of ${numbers.length}`)
+    numbers[i] = take()
     next = i + 1
   }
 }

@@ -2,13 +2,13 @@
  * Configurations: those that have a name, and JSON files. A file is refused with every error that it has.
  */
 import { BOUNDED, ProtocolConfig, REFERENCE_CONFIGS, ReferenceConfig } from "@pfnscope/checker"
+import { nearest } from "@pfnscope/trace"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import { existsSync } from "node:fs"
 import { badInput } from "../ended.ts"
-import { nearest } from "../names.ts"
 import { systemText } from "./system.ts"
 
 /** The bounded world of that name, or in that file. */

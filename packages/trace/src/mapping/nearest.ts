@@ -8,7 +8,7 @@ import { distance } from "fastest-levenshtein"
 /** How many near names are worth a mention. */
 const NEAR = 3
 
-/** The names nearest to `name`, the nearest first. */
+/** The three names nearest to `name`, the nearest first. @category queries @since 0.1.0 */
 export const nearest = (name: string, names: ReadonlyArray<string>): ReadonlyArray<string> =>
   names
     .map((candidate) => ({ candidate, away: distance(name.toLowerCase(), candidate) }))
